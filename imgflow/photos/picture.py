@@ -1,0 +1,49 @@
+"""The decoded photo, as every stage takes and returns it."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """Upright pixels in sRGB.
+
+    Attributes:
+        rgb: H x W x 3, uint8, sRGB, straight (not premultiplied) colours.
+        alpha: H x W, uint8, 0 transparent to 255 opaque; None when every pixel is opaque.
+    """
+
+    rgb: NDArray[np.uint8]
+    alpha: NDArray[np.uint8] | None = None
+
+    def __post_init__(self) -> None:
+        if self.rgb.ndim != 3 or self.rgb.shape[2] != 3 or self.rgb.dtype != np.uint8:
+            raise ValueError(f"rgb must be H x W x 3 uint8, not {self.rgb.shape} {self.rgb.dtype}")
+        if self.alpha is not None and (self.alpha.shape != self.rgb.shape[:2] or self.alpha.dtype != np.uint8):
+            raise ValueError(f"alpha must be {self.rgb.shape[:2]} uint8, not {self.alpha.shape} {self.alpha.dtype}")
+
+    @property
+    def height(self) -> int:
+        """Rows."""
+        return int(self.rgb.shape[0])
+
+    @property
+    def width(self) -> int:
+        """Columns."""
+        return int(self.rgb.shape[1])
+
+    @property
+    def rgba(self) -> NDArray[np.uint8]:
+        """H x W x 4, uint8; opaque where the picture has no alpha."""
+        alpha = np.full(self.rgb.shape[:2], 255, np.uint8) if self.alpha is None else self.alpha
+        return np.dstack([self.rgb, alpha])
+
+    def over(self, colour: tuple[int, int, int]) -> NDArray[np.uint8]:
+        """H x W x 3, uint8: the picture laid on one sRGB colour."""
+        if self.alpha is None:
+            return self.rgb
+        alpha = self.alpha.astype(np.float32)[..., None] / 255
+        ground = np.asarray(colour, np.float32)
+        return np.rint(self.rgb * alpha + ground * (1 - alpha)).astype(np.uint8)

@@ -1,0 +1,110 @@
+"""Reading recipes: YAML files and `stage.option=value` overrides, with errors that say where."""
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from imgflow.errors import RecipeError
+from imgflow.recipe import STAGES, Recipe
+
+RECIPE_NAME = "recipe.yaml"
+"""A file of this name beside photos is the recipe of that folder and of the folders below it."""
+
+
+def load_recipe(path: Path) -> Recipe:
+    """Read a recipe file.
+
+    Raises:
+        RecipeError: the file cannot be read or is no valid recipe; the message names file, line and field.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise RecipeError(f"{path}: cannot be read as a recipe ({error})") from error
+    return parse_recipe(text, str(path))
+
+
+def parse_recipe(text: str, name: str) -> Recipe:
+    """Parse a recipe's YAML text; `name` is what errors call it.
+
+    Raises:
+        RecipeError: as `load_recipe`.
+    """
+    try:
+        root = yaml.compose(text, Loader=yaml.SafeLoader)
+        values: Any = yaml.safe_load(text)
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        raise RecipeError(f"{name}:{line}: not valid YAML: {error.problem}") from error
+    except yaml.YAMLError as error:
+        raise RecipeError(f"{name}:1: not valid YAML: {error}") from error
+    if values is None:
+        return Recipe()
+    if not isinstance(values, dict):
+        raise RecipeError(f"{name}:1: a recipe is a mapping of stages to their parameters, not {type(values).__name__}")
+    # `shadow: off` (YAML false) reads better than leaving a name out of `steps`; both are allowed.
+    values = _without_stages_turned_off(values)  # type: ignore[reportUnknownVariableType]
+    try:
+        return Recipe.model_validate(values)
+    except ValidationError as error:
+        raise RecipeError("\n".join(_describe(problem, root, name) for problem in error.errors())) from error
+
+
+def apply_overrides(recipe: Recipe, assignments: list[str]) -> Recipe:
+    """Apply `stage.option=value` texts, as given to `imgflow process --set`.
+
+    Raises:
+        RecipeError: a text has another form, names an unknown option, or has a bad value.
+    """
+    for text in assignments:
+        target, equals, value = text.partition("=")
+        stage, dot, option = target.strip().partition(".")
+        if not equals or not dot:
+            raise RecipeError(f"--set {text}: must look like stage.option=value, for example matte.refine=none")
+        if stage not in STAGES:
+            raise RecipeError(f"--set {text}: there is no stage {stage!r}; stages are {', '.join(STAGES)}")
+        options = type(recipe.config(stage)).model_fields
+        if option not in options:
+            raise RecipeError(f"--set {text}: {stage} has no option {option!r}; it has {', '.join(options)}")
+        try:
+            # A colour such as #ffffff would be a comment to YAML.
+            parsed = value if value.startswith("#") else yaml.safe_load(value)
+            recipe = recipe.with_overrides(stage, {option: parsed})
+        except (ValidationError, yaml.YAMLError) as error:
+            problem = error.errors()[0]["msg"] if isinstance(error, ValidationError) else str(error)
+            raise RecipeError(f"--set {text}: {problem}") from error
+    return recipe
+
+
+def _without_stages_turned_off(values: dict[str, Any]) -> dict[str, Any]:
+    off = [stage for stage in STAGES if values.get(stage) is False]
+    if not off or "publish" in off:
+        return values
+    steps = values.get("steps", Recipe().steps)
+    kept = [step for step in steps if step not in off] if isinstance(steps, list | tuple) else steps
+    return {key: value for key, value in values.items() if key not in off} | {"steps": kept}
+
+
+def _describe(problem: Any, root: yaml.Node | None, name: str) -> str:
+    path = problem["loc"]
+    field = ".".join(str(part) for part in path) or "recipe"
+    message = "there is no such field" if problem["type"] == "extra_forbidden" else problem["msg"]
+    return f"{name}:{_line_of(root, path)}: {field}: {message}"
+
+
+def _line_of(node: yaml.Node | None, path: tuple[int | str, ...]) -> int:
+    line = node.start_mark.line + 1 if node else 1
+    for part in path:
+        if isinstance(node, yaml.MappingNode):
+            entry = next(((key, value) for key, value in node.value if key.value == str(part)), None)
+            if entry is None:
+                break
+            line, node = entry[0].start_mark.line + 1, entry[1]
+        elif isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
+            node = node.value[part]
+            line = node.start_mark.line + 1
+        else:
+            break
+    return line
