@@ -103,6 +103,10 @@ class PhotoError(ImgflowError):
         return f"{self.code}: {self.message}"
 
 
+class PhotoReplacedError(ImgflowError):
+    """A newer version of the photo has come; its own batch works on it."""
+
+
 class UsageError(ImgflowError):
     """The user asked for something that cannot be: shown as one line, exit code 2."""
 

@@ -26,11 +26,11 @@ class DenoiseConfig(StageConfig):
     """Noise removal."""
 
     method: Literal["auto", "bilateral", "nlm"] = Field(
-        "auto",
+        default="auto",
         description="auto measures the noise first and leaves clean photos as they are; nlm is non-local means",
     )
     strength: Share = Field(
-        0.5, description="0 does next to nothing, 1 smooths most (nlm: filter strength h from 3 to 15)"
+        default=0.5, description="0 does next to nothing, 1 smooths most (nlm: filter strength h from 3 to 15)"
     )
 
 
@@ -38,52 +38,57 @@ class ShadowConfig(StageConfig):
     """Cast-shadow removal. Only the ground changes, except with `retinex`."""
 
     method: Literal["background_gain", "retinex"] = Field(
-        "background_gain",
+        default="background_gain",
         description="background_gain evens out the ground around the product; retinex is the literal LAB rule",
     )
-    strength: Share = Field(1.0, description="share of the shadow that is taken away")
-    keep_contact: Share = Field(0.0, description="share of the soft shadow right at the product that is kept")
-    model: str = Field("u2netp", description="segmenter that tells product from ground")
+    strength: Share = Field(default=1.0, description="share of the shadow that is taken away")
+    keep_contact: Share = Field(default=0.0, description="share of the soft shadow right at the product that is kept")
+    model: str = Field(default="u2netp", description="segmenter that tells product from ground")
 
 
 class MatteConfig(StageConfig):
     """Cutting the product out."""
 
-    model: str = Field("u2netp", description="segmenter (see `imgflow models list`)")
+    model: str = Field(default="u2netp", description="segmenter (see `imgflow models list`)")
     refine: Literal["closed_form", "none"] = Field(
-        "closed_form", description="closed_form solves alpha in the unknown band; none keeps the segmenter's own alpha"
+        default="closed_form",
+        description="closed_form solves alpha in the unknown band; none keeps the segmenter's own alpha",
     )
     band: Annotated[float, Field(gt=0, le=0.1)] = Field(
-        0.006, description="half width of the unknown band at certain edges, as a share of the longer side"
+        default=0.006, description="half width of the unknown band at certain edges, as a share of the longer side"
     )
     decontaminate: bool = Field(
-        True, description="estimate the product's own colour at soft edges, so that no halo shows"
+        default=True, description="estimate the product's own colour at soft edges, so that no halo shows"
     )
     clean: Share = Field(
-        0.02, description="specks and pinholes smaller than this share of the product's area are removed"
+        default=0.02, description="specks and pinholes smaller than this share of the product's area are removed"
     )
     input_alpha: Literal["keep", "intersect", "ignore"] = Field(
-        "keep", description="what to do with a photo that brings its own transparency"
+        default="keep", description="what to do with a photo that brings its own transparency"
     )
 
 
 class EnhanceConfig(StageConfig):
     """Enlargement."""
 
-    method: Literal["lanczos"] = Field("lanczos", description="how pixels are enlarged; alpha is always enlarged apart")
-    scale: Annotated[float, Field(gt=0, le=8)] = Field(2.0, description="factor for width and height")
+    method: Literal["lanczos"] = Field(
+        default="lanczos", description="how pixels are enlarged; alpha is always enlarged apart"
+    )
+    scale: Annotated[float, Field(gt=0, le=8)] = Field(default=2.0, description="factor for width and height")
 
 
 class PublishConfig(StageConfig):
     """The file that is written."""
 
     format: Literal["png", "webp", "jpeg"] = Field(
-        "png", description="jpeg has no transparency: it is laid on `background`"
+        default="png", description="jpeg has no transparency: it is laid on `background`"
     )
-    quality: Annotated[int, Field(ge=1, le=100)] = Field(95, description="jpeg and lossy webp")
-    lossless: bool = Field(True, description="webp only")
-    compression: Annotated[int, Field(ge=0, le=9)] = Field(6, description="png only: 0 none, 9 smallest")
-    background: str = Field("#ffffff", description="colour below the product where the format has no transparency")
+    quality: Annotated[int, Field(ge=1, le=100)] = Field(default=95, description="jpeg and lossy webp")
+    lossless: bool = Field(default=True, description="webp only")
+    compression: Annotated[int, Field(ge=0, le=9)] = Field(default=6, description="png only: 0 none, 9 smallest")
+    background: str = Field(
+        default="#ffffff", description="colour below the product where the format has no transparency"
+    )
 
     @field_validator("background")
     @classmethod
@@ -113,7 +118,7 @@ class Recipe(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     steps: tuple[OptionalStage, ...] = Field(
-        ("denoise", "shadow", "matte"), description="the stages that are on; they run in the pipeline's order"
+        default=("denoise", "shadow", "matte"), description="the stages that are on; they run in the pipeline's order"
     )
     denoise: DenoiseConfig = DenoiseConfig()
     shadow: ShadowConfig = ShadowConfig()

@@ -52,6 +52,19 @@ def parse_recipe(text: str, name: str) -> Recipe:
         raise RecipeError("\n".join(_describe(problem, root, name) for problem in error.errors())) from error
 
 
+def choose_steps(recipe: Recipe, text: str) -> Recipe:
+    """The recipe with exactly the stages named in a text such as `denoise,matte` switched on.
+
+    Raises:
+        RecipeError: a name is no stage that can be switched.
+    """
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    try:
+        return Recipe.model_validate(recipe.model_dump() | {"steps": names})
+    except ValidationError as error:
+        raise RecipeError(f"--steps {text}: stages are denoise, shadow, matte, enhance, separated by commas") from error
+
+
 def apply_overrides(recipe: Recipe, assignments: list[str]) -> Recipe:
     """Apply `stage.option=value` texts, as given to `imgflow process --set`.
 
@@ -101,10 +114,11 @@ def _line_of(node: yaml.Node | None, path: tuple[int | str, ...]) -> int:
             entry = next(((key, value) for key, value in node.value if key.value == str(part)), None)
             if entry is None:
                 break
-            line, node = entry[0].start_mark.line + 1, entry[1]
+            line = entry[0].start_mark.line + 1
+            node = entry[1]
         elif isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
-            node = node.value[part]
-            line = node.start_mark.line + 1
+            item: yaml.Node = node.value[part]
+            node, line = item, item.start_mark.line + 1
         else:
             break
     return line

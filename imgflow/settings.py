@@ -5,6 +5,7 @@ from typing import Literal
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsError as UnreadableSettingsError
 
 from imgflow.errors import SettingsError
 
@@ -16,50 +17,60 @@ class Settings(BaseSettings):
         env_prefix="IMGFLOW_", env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True
     )
 
-    home: Path = Field(Path("imgflow-data"), description="where store, catalog, models and the Dagster instance live")
-    store: str = Field("", description="a folder or s3://bucket/prefix; empty: `store` below the home")
-    catalog_url: SecretStr = Field(
-        SecretStr(""), description="SQLAlchemy URL of the catalog; empty: a SQLite file below the home"
+    home: Path = Field(
+        default=Path("imgflow-data"), description="where store, catalog, models and the Dagster instance live"
     )
-    models_dir: Path | None = Field(None, description="where model weights are kept; empty: `models` below the home")
+    store: str = Field(default="", description="a folder or s3://bucket/prefix; empty: `store` below the home")
+    catalog_url: SecretStr = Field(
+        default=SecretStr(""), description="SQLAlchemy URL of the catalog; empty: a SQLite file below the home"
+    )
+    models_dir: Path | None = Field(
+        default=None, description="where model weights are kept; empty: `models` below the home"
+    )
 
-    s3_endpoint_url: str | None = Field(None, description="address of an S3 server other than Amazon's")
-    s3_region: str | None = Field(None, description="S3 region")
-    s3_access_key_id: SecretStr | None = Field(None, description="S3 key; empty: boto3's usual places")
-    s3_secret_access_key: SecretStr | None = Field(None, description="S3 secret; empty: boto3's usual places")
-    s3_encryption: Literal["", "AES256"] = Field("", description="server-side encryption asked for each object")
-    presign_seconds: int = Field(3600, ge=1, le=604_800, description="how long a presigned link is good")
+    s3_endpoint_url: str | None = Field(default=None, description="address of an S3 server other than Amazon's")
+    s3_region: str | None = Field(default=None, description="S3 region")
+    s3_access_key_id: SecretStr | None = Field(default=None, description="S3 key; empty: boto3's usual places")
+    s3_secret_access_key: SecretStr | None = Field(default=None, description="S3 secret; empty: boto3's usual places")
+    s3_encryption: Literal["", "AES256"] = Field(default="", description="server-side encryption asked for each object")
+    presign_seconds: int = Field(default=3600, ge=1, le=604_800, description="how long a presigned link is good")
 
-    max_bytes: int = Field(50_000_000, gt=0, description="largest file taken in, bytes")
-    max_pixels: int = Field(120_000_000, gt=0, description="most pixels taken in")
-    min_side: int = Field(16, ge=1, description="shortest side taken in, pixels")
-    max_side: int = Field(16_384, ge=1, description="longest side taken in, pixels")
-    max_aspect: float = Field(20.0, ge=1, description="largest ratio of the longer to the shorter side")
+    max_bytes: int = Field(default=50_000_000, gt=0, description="largest file taken in, bytes")
+    max_pixels: int = Field(default=120_000_000, gt=0, description="most pixels taken in")
+    min_side: int = Field(default=16, ge=1, description="shortest side taken in, pixels")
+    max_side: int = Field(default=16_384, ge=1, description="longest side taken in, pixels")
+    max_aspect: float = Field(default=20.0, ge=1, description="largest ratio of the longer to the shorter side")
 
-    batch_size: int = Field(25, ge=1, le=10_000, description="most photos in a batch; 1 makes each photo a partition")
-    recipe: Path | None = Field(None, description="recipe of every photo that no other recipe is for")
+    batch_size: int = Field(
+        default=25, ge=1, le=10_000, description="most photos in a batch; 1 makes each photo a partition"
+    )
+    recipe: Path | None = Field(default=None, description="recipe of every photo that no other recipe is for")
     recipes: dict[str, Path] = Field(
         default_factory=dict, description='recipes by folder, as JSON: {"shoes": "shoes.yaml"}'
     )
 
-    drop_interval_seconds: int = Field(10, ge=1, description="time between two looks at the inbox")
-    drop_runs_per_tick: int = Field(10, ge=1, le=500, description="most runs requested at one look")
-    drop_photos_per_tick: int = Field(2000, ge=1, description="most new photos taken into the catalog at one look")
-    settle_seconds: float = Field(3.0, ge=0, description="a local file must have been unchanged this long")
-    refresh_cron: str = Field("0 2 * * *", description="when the nightly refresh runs")
-    refresh_timezone: str = Field("UTC", description="time zone of refresh_cron")
+    drop_interval_seconds: int = Field(default=10, ge=1, description="time between two looks at the inbox")
+    drop_runs_per_tick: int = Field(default=10, ge=1, le=500, description="most runs requested at one look")
+    drop_photos_per_tick: int = Field(
+        default=2000, ge=1, description="most new photos taken into the catalog at one look"
+    )
+    settle_seconds: float = Field(default=3.0, ge=0, description="a local file must have been unchanged this long")
+    refresh_cron: str = Field(default="0 2 * * *", description="when the nightly refresh runs")
+    refresh_timezone: str = Field(default="UTC", description="time zone of refresh_cron")
     catalog_prefix: str = Field(
-        "", description="a folder or s3:// prefix with photos that is only read, and listed once a night"
+        default="", description="a folder or s3:// prefix with photos that is only read, and listed once a night"
     )
 
-    device: Literal["auto", "cpu", "cuda", "mps"] = Field("auto", description="where models run")
-    strict_device: bool = Field(False, description="fail rather than fall back to another device")
-    executor: Literal["in_process", "multiprocess"] = Field("in_process", description="Dagster executor of a run")
+    device: Literal["auto", "cpu", "cuda", "mps"] = Field(default="auto", description="where models run")
+    strict_device: bool = Field(default=False, description="fail rather than fall back to another device")
+    executor: Literal["in_process", "multiprocess"] = Field(
+        default="in_process", description="Dagster executor of a run"
+    )
     stage_devices: dict[str, Literal["cpu", "gpu"]] = Field(
         default_factory=lambda: {"matte": "gpu", "enhance": "gpu"},
         description="stages whose steps are tagged and pooled as gpu, as JSON",
     )
-    threads: int = Field(0, ge=0, description="threads a model may use; 0: one for each core")
+    threads: int = Field(default=0, ge=0, description="threads a model may use; 0: one for each core")
 
     @field_validator("store", "catalog_prefix")
     @classmethod
@@ -100,3 +111,6 @@ def load_settings() -> Settings:
     except ValidationError as error:
         lines = [f"IMGFLOW_{'.'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors()]
         raise SettingsError("\n".join(lines)) from error
+    except UnreadableSettingsError as error:
+        # pydantic-settings' own error, for a value that is not the JSON it should be.
+        raise SettingsError(f"{error}: IMGFLOW_RECIPES and IMGFLOW_STAGE_DEVICES are written as JSON") from error

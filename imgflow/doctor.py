@@ -1,0 +1,158 @@
+"""Is everything there that imgflow needs? One finding a check, each with its remedy."""
+
+import importlib.metadata
+import os
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from imgflow.catalog.database import Catalog
+from imgflow.defs.resources import open_store
+from imgflow.errors import ImgflowError, StoreUnavailableError
+from imgflow.models.store import ModelStore
+from imgflow.pipeline.workspace import recipe_in_settings
+from imgflow.settings import Settings
+from imgflow.store.base import Store
+
+_OPENCV_WHEELS = (
+    "opencv-python",
+    "opencv-python-headless",
+    "opencv-contrib-python",
+    "opencv-contrib-python-headless",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What one check found.
+
+    Attributes:
+        status: `fail` makes the exit code 1; `warn` does not.
+        remedy: what to do about it; empty when all is well.
+    """
+
+    check: str
+    status: Literal["ok", "warn", "fail"]
+    text: str
+    remedy: str = ""
+
+
+def examine(settings: Settings) -> list[Finding]:
+    """Run every check; a check that raises is a finding, too."""
+    return [_guarded(name, check, settings) for name, check in _CHECKS.items()]
+
+
+def _guarded(name: str, check: Callable[[Settings], Finding], settings: Settings) -> Finding:
+    try:
+        return check(settings)
+    except ImgflowError as error:
+        return Finding(name, "fail", str(error))
+    except Exception as error:
+        return Finding(name, "fail", f"{type(error).__name__}: {error}")
+
+
+def _recipes(settings: Settings) -> Finding:
+    folders = ["", *settings.recipes]
+    for folder in folders:
+        recipe_in_settings(settings, folder)
+    return Finding("recipes", "ok", f"{len(folders)} readable")
+
+
+def _store(settings: Settings) -> Finding:
+    store = open_store(settings.store_location, settings)
+    _write_and_read(store)
+    return Finding("store", "ok", store.describe())
+
+
+def _write_and_read(store: Store) -> None:
+    key, data = f"doctor/{uuid.uuid4().hex}", os.urandom(1024)
+    store.put(key, data)
+    try:
+        if store.get(key) != data:
+            raise StoreUnavailableError(f"{store.describe()} gave back other bytes than were written")
+    finally:
+        store.delete(key)
+
+
+def _prefix(settings: Settings) -> Finding:
+    if not settings.catalog_prefix:
+        return Finding("catalog prefix", "ok", "none set")
+    store = open_store(settings.catalog_prefix, settings)
+    first = next(iter(store.list()), None)
+    return Finding("catalog prefix", "ok" if first else "warn", f"{store.describe()}{'' if first else ' is empty'}")
+
+
+def _catalog(settings: Settings) -> Finding:
+    catalog = Catalog(settings.catalog_location)
+    try:
+        return Finding("catalog", "ok", catalog.describe())
+    finally:
+        catalog.close()
+
+
+def _models(settings: Settings) -> Finding:
+    store = ModelStore(settings.models_location)
+    missing = [status.name for status in store.status() if not status.present]
+    damaged = [check.message for check in store.verify() if not check.ok]
+    if damaged:
+        return Finding("models", "fail", "; ".join(damaged), "imgflow models pull NAME")
+    if missing:
+        return Finding("models", "warn", f"not here yet: {', '.join(missing)}", f"imgflow models pull {missing[0]}")
+    return Finding("models", "ok", f"all verified in {settings.models_location}")
+
+
+def _devices(settings: Settings) -> Finding:
+    import onnxruntime
+
+    providers: list[str] = onnxruntime.get_available_providers()
+    wanted = {"cuda": "CUDAExecutionProvider", "mps": "CoreMLExecutionProvider"}.get(settings.device)
+    text = f"{os.cpu_count()} cores; ONNX Runtime {', '.join(providers)}"
+    if wanted and wanted not in providers:
+        remedy = "install an ONNX Runtime with this provider, or set IMGFLOW_DEVICE=auto"
+        return Finding("devices", "fail" if settings.strict_device else "warn", f"{text}; no {wanted}", remedy)
+    return Finding("devices", "ok", text)
+
+
+def _opencv(settings: Settings) -> Finding:
+    installed = [name for name in _OPENCV_WHEELS if _is_installed(name)]
+    if installed == ["opencv-python-headless"]:
+        return Finding("opencv", "ok", "one wheel, headless")
+    remedy = f"pip uninstall -y {' '.join(_OPENCV_WHEELS)}; pip install opencv-python-headless"
+    return Finding("opencv", "fail", f"installed: {', '.join(installed) or 'none'}", remedy)
+
+
+def _is_installed(name: str) -> bool:
+    try:
+        importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return False
+    return True
+
+
+def _dagster(settings: Settings) -> Finding:
+    home = Path(os.environ.get("DAGSTER_HOME") or settings.dagster_home).absolute()
+    if not (home / "dagster.yaml").is_file():
+        return Finding("dagster", "warn", f"no instance in {home}", "make dev (or make demo) sets one up")
+    from dagster import DagsterInstance
+    from dagster._daemon.controller import all_daemons_live
+
+    with DagsterInstance.from_config(str(home)) as instance:
+        instance.get_runs_count()
+        running = all_daemons_live(instance)
+    if not running:
+        return Finding("dagster", "warn", f"{home}: no daemon running", "start one: make dev, or dagster-daemon run")
+    return Finding("dagster", "ok", f"{home}, daemon running")
+
+
+_CHECKS: dict[str, Callable[[Settings], Finding]] = {
+    "recipes": _recipes,
+    "store": _store,
+    "catalog prefix": _prefix,
+    "catalog": _catalog,
+    "models": _models,
+    "devices": _devices,
+    "opencv": _opencv,
+    "dagster": _dagster,
+}

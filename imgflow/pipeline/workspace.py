@@ -1,0 +1,105 @@
+"""What a batch works with: settings, store, catalog, models, and the recipes of the folders."""
+
+import functools
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from imgflow.catalog.arrivals import folder_of
+from imgflow.catalog.database import Catalog
+from imgflow.models.loader import Models, weights_hash
+from imgflow.photos.limits import Limits
+from imgflow.pipeline.naming import INBOX
+from imgflow.pipeline.plan import published_chain, rejected_chain
+from imgflow.recipe import Recipe
+from imgflow.recipe_file import RECIPE_NAME, load_recipe, parse_recipe
+from imgflow.settings import Settings
+from imgflow.store.base import Store
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """One imgflow catalog at work.
+
+    Attributes:
+        store: the bucket or folder with inbox/, originals/ and so on.
+        prefix: the read-only catalog prefix, or None.
+    """
+
+    settings: Settings
+    store: Store
+    catalog: Catalog
+    models: Models
+    prefix: Store | None = None
+
+    @functools.cached_property
+    def limits(self) -> Limits:
+        """What photos are taken in."""
+        return limits_of(self.settings)
+
+    def recipe_for(self, folder: str) -> Recipe:
+        """The recipe of a folder of photos: the nearest `recipe.yaml` at or above it, else the settings' own.
+
+        Raises:
+            RecipeError: the recipe is not valid.
+        """
+        for ancestor in ancestors(folder):
+            recipe = self._recipe_beside(ancestor)
+            if recipe is not None:
+                return recipe
+        return recipe_in_settings(self.settings, folder)
+
+    def recipe_folders(self) -> set[str]:
+        """Every folder that has a recipe of its own."""
+        beside = {
+            folder_of(info.key.removeprefix(f"{INBOX}/"))
+            for info in self.store.list(f"{INBOX}/")
+            if info.key.rpartition("/")[2] == RECIPE_NAME
+        }
+        if self.prefix is not None:
+            beside |= {folder_of(i.key) for i in self.prefix.list() if i.key.rpartition("/")[2] == RECIPE_NAME}
+        return beside | {folder.strip("/") for folder in self.settings.recipes}
+
+    def chains(self, recipe: Recipe) -> tuple[str, str]:
+        """The chain of a photo done, and of one rejected, under this recipe today."""
+        done = published_chain(recipe, weights_hash)
+        return done, rejected_chain(done, self.limits)
+
+    def _recipe_beside(self, folder: str) -> Recipe | None:
+        below = f"{folder}/{RECIPE_NAME}" if folder else RECIPE_NAME
+        places = [(self.store, f"{INBOX}/{below}")] + ([(self.prefix, below)] if self.prefix else [])
+        for store, key in places:
+            if store.exists(key):
+                return parse_recipe(store.get(key).decode(errors="replace"), key)
+        return None
+
+
+def ancestors(folder: str) -> Iterator[str]:
+    """The folder, then those above it, up to the empty top."""
+    while folder:
+        yield folder
+        folder = folder_of(folder)
+    yield ""
+
+
+def limits_of(settings: Settings) -> Limits:
+    """The limits on photos that the settings give."""
+    return Limits(
+        max_bytes=settings.max_bytes,
+        max_pixels=settings.max_pixels,
+        min_side=settings.min_side,
+        max_side=settings.max_side,
+        max_aspect=settings.max_aspect,
+    )
+
+
+def recipe_in_settings(settings: Settings, folder: str) -> Recipe:
+    """The recipe that `IMGFLOW_RECIPES` or `IMGFLOW_RECIPE` gives for a folder, else the built-in one.
+
+    Raises:
+        RecipeError: that file is not a valid recipe.
+    """
+    by_folder = {name.strip("/"): path for name, path in settings.recipes.items()}
+    for ancestor in ancestors(folder):
+        if ancestor in by_folder:
+            return load_recipe(by_folder[ancestor])
+    return load_recipe(settings.recipe) if settings.recipe else Recipe()
