@@ -16,6 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from imgflow import __version__
+from imgflow.downloads import Downloads
 from imgflow.errors import ImgflowError, PhotoError, UsageError
 from imgflow.recipe import Recipe
 from imgflow.settings import Settings, load_settings
@@ -68,6 +69,7 @@ def process(
     Writes an RGBA file for each photo. Exit code 0: all done; 1: some photos failed, each is named with its reason on
     stderr; 2: bad usage.
     """
+    from imgflow.models.loader import Models
     from imgflow.photos.encode import EXTENSIONS
     from imgflow.pipeline.files import left_out, plan_files
     from imgflow.pipeline.workspace import recipe_in_settings
@@ -86,9 +88,11 @@ def process(
     recipes = {job: recipe_of(job.recipe) for job in jobs}
     for file in left_out(paths):
         _err.print(f"[dim]{escape(str(file))}: not a photo, left out[/]", soft_wrap=True, highlight=False)
-    models = _models(settings)
     failed = 0
-    with _progress(MofNCompleteColumn(), transient=True) as progress:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=_err, transient=True, disable=not _err.is_terminal) as progress:
+        downloads = Downloads(_err, progress)
+        models = Models(_model_store(settings), settings.device, settings.strict_device, settings.threads, downloads)
         task = progress.add_task("photos", total=len(jobs))
         for job in jobs:
             record = _process_one(job, recipes[job], settings, models)
@@ -157,8 +161,9 @@ def list_models(as_json: bool) -> None:
     table = Table("name", "purpose", "size", "licence", "here", "where")
     for status in statuses:
         size = f"{status.size / 1e6:.1f} MB"
-        here = "yes" if status.present else "no"
-        table.add_row(status.name, status.purpose, size, status.licence, here, str(status.where))
+        licence = status.licence if status.commercial else f"{status.licence} [red](non-commercial)[/]"
+        here = "[green]yes[/]" if status.present else "no"
+        table.add_row(status.name, status.purpose, size, licence, here, escape(str(status.folder)))
     _out.print(table)
 
 
@@ -167,7 +172,8 @@ def list_models(as_json: bool) -> None:
 @_told_plainly
 def pull_model(name: str) -> None:
     """Fetch a model's weights and check them."""
-    folder = _model_store(load_settings()).pull(name)
+    with Downloads(_err) as downloads:
+        folder = _model_store(load_settings()).pull(name, downloads)
     _out.print(f"{name} is in {folder}", markup=False, soft_wrap=True, highlight=False)
 
 
@@ -178,8 +184,8 @@ def verify_models(name: str | None) -> None:
     """Check the weights on disk against their pinned hashes."""
     problems = 0
     for check in _model_store(load_settings()).verify(name):
-        problems += not check.ok
-        _out.print(f"{check.name}: {check.message}", markup=False, soft_wrap=True, highlight=False)
+        problems += check.state != "ok"
+        _out.print(f"{check.model}: {check.path}: {check.state}", markup=False, soft_wrap=True, highlight=False)
     sys.exit(1 if problems else 0)
 
 
@@ -202,28 +208,10 @@ def doctor(as_json: bool) -> None:
     sys.exit(1 if any(finding.status == "fail" for finding in findings) else 0)
 
 
-def _progress(*columns: Any, transient: bool = False) -> Progress:
-    bar = (TextColumn("{task.description}"), BarColumn(), *columns, TimeRemainingColumn())
-    return Progress(*bar, console=_err, transient=transient, disable=not _err.is_terminal)
-
-
 def _model_store(settings: Settings) -> Any:
     from imgflow.models.store import ModelStore
 
-    return ModelStore(settings.models_location, progress=_show_download)
-
-
-def _models(settings: Settings) -> Any:
-    from imgflow.models.loader import Models
-
-    return Models(_model_store(settings), settings.device, settings.strict_device, settings.threads)
-
-
-_downloads = None
-
-
-def _show_download(name: str, done: int, total: int) -> None:
-    del name, done, total, DownloadColumn
+    return ModelStore(settings.models_location)
 
 
 if __name__ == "__main__":

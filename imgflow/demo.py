@@ -20,6 +20,8 @@ from sqlalchemy import func, select
 from imgflow.catalog.results import results_of
 from imgflow.catalog.tables import Batch, Photo, Result
 from imgflow.defs.resources import WorkspaceResource
+from imgflow.downloads import Downloads
+from imgflow.models.store import ModelStore
 from imgflow.photos.decode import decode
 from imgflow.pipeline.contact_sheet import Pair, make_pair, paste_pairs
 from imgflow.pipeline.naming import INBOX, PUBLISHED, inbox_key
@@ -54,8 +56,8 @@ def main(photos: Path | None, megapixels: float | None) -> None:
     """Drop photos, wait for Dagster to work on them, and show what came out."""
     settings = load_settings()
     workspace = WorkspaceResource(settings).open()
-    with _out.status("fetching the segmenter, if it is not here yet"):
-        workspace.models.segmenter(workspace.recipe_for("").matte.model)
+    with Downloads(_out) as downloads:
+        ModelStore(settings.models_location).ensure(workspace.recipe_for("").matte.model, downloads)
     with DagsterInstance.get() as instance:
         # While Dagster starts, there is time to render.
         daemon = None if all_daemons_live(instance) else _start_daemon(settings)

@@ -95,7 +95,7 @@ def _catalog(settings: Settings) -> Finding:
 def _models(settings: Settings) -> Finding:
     store = ModelStore(settings.models_location)
     missing = [status.name for status in store.status() if not status.present]
-    damaged = [check.message for check in store.verify() if not check.ok]
+    damaged = [f"{check.path} is {check.state}" for check in store.verify() if check.state != "ok"]
     if damaged:
         return Finding("models", "fail", "; ".join(damaged), "imgflow models pull NAME")
     if missing:

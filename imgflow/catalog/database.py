@@ -20,6 +20,8 @@ _MIGRATIONS = Path(__file__).parent / "migrations"
 # Any number works as long as every imgflow uses the same one.
 _POSTGRES_LOCK = 0x696D67666C6F77
 
+_AWAY = (OperationalError, InterfaceError, DatabaseError)
+
 
 class Catalog:
     """A catalog database, at today's schema.

@@ -26,7 +26,7 @@ def save_result(session: Session, result: Result) -> None:
     session.flush()
 
 
-def update_photo(session: Session, photo_id: int, version: str | None, **values: Any) -> None:
+def update_photo(session: Session, photo_id: int, version: str | None, values: dict[str, Any]) -> None:
     """Change a photo's row if it is still of this version.
 
     Also takes the row's lock: until the transaction ends, no newer version can be written.
@@ -34,7 +34,7 @@ def update_photo(session: Session, photo_id: int, version: str | None, **values:
     Raises:
         PhotoReplacedError: it is of another version by now.
     """
-    statement = update(Photo).where(Photo.id == photo_id, Photo.version == version).values(**values)
+    statement = update(Photo).where(Photo.id == photo_id, Photo.version == version).values(values)
     if cast(CursorResult[Any], session.execute(statement)).rowcount != 1:
         raise PhotoReplacedError(f"photo {photo_id} is no longer of version {version}")
 

@@ -1,7 +1,6 @@
 """The assets: one for each stage, partitioned by batch."""
 
 from collections.abc import Callable
-from typing import Any
 
 from dagster import (
     AssetCheckSpec,
@@ -86,7 +85,7 @@ def stage_assets(
             description=_DESCRIPTIONS[name],
             kinds={"python"},
         )
-        def stage_asset(context: AssetExecutionContext, config: config_type) -> MaterializeResult[Any]:  # type: ignore[valid-type]
+        def stage_asset(context: AssetExecutionContext, config: config_type) -> MaterializeResult:  # type: ignore[type-arg, valid-type]
             workspace_resource: WorkspaceResource = getattr(context.resources, resource)
             workspace = workspace_resource.open()
             with workspace.catalog.read() as session:

@@ -9,13 +9,13 @@ from dagster import (
     Failure,
     JobDefinition,
     OpExecutionContext,
-    UnresolvedAssetJobDefinition,
     define_asset_job,
     in_process_executor,
     job,
     multiprocess_executor,
     op,
 )
+from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 from imgflow.defs.assets import RETRY
 from imgflow.defs.resources import WorkspaceResource

@@ -1,13 +1,12 @@
 """A batch report as Dagster metadata."""
 
 from collections import Counter
-from collections.abc import Mapping
+from typing import Any
 
 from dagster import (
     AssetCheckResult,
     AssetCheckSeverity,
     MetadataValue,
-    RawMetadataValue,
     TableColumn,
     TableRecord,
     TableSchema,
@@ -31,10 +30,10 @@ _COLUMNS = {
 }
 
 
-def report_metadata(report: BatchReport) -> Mapping[str, RawMetadataValue]:
+def report_metadata(report: BatchReport) -> dict[str, int | float | str | MetadataValue[Any]]:
     """Counts, seconds, the table of photos, and the before/after sheet."""
     worked = [outcome for outcome in report.outcomes if outcome.status == "done"]
-    metadata: dict[str, RawMetadataValue] = {
+    metadata: dict[str, int | float | str | MetadataValue[Any]] = {
         "photos": len(report.outcomes),
         **report.counts,
         "seconds": round(report.seconds, 3),

@@ -11,7 +11,7 @@ from imgflow.pipeline.workspace import Workspace
 from imgflow.settings import Settings
 from imgflow.store.base import Store
 from imgflow.store.local import LocalStore
-from imgflow.store.s3 import S3Store, split_location
+from imgflow.store.s3 import S3Store, split_s3_location
 
 
 class WorkspaceResource:
@@ -60,5 +60,5 @@ def open_store(location: str, settings: Settings) -> Store:
         aws_secret_access_key=secret.get_secret_value() if secret else None,
         max_attempts=5,
     )
-    bucket, prefix = split_location(location)
+    bucket, prefix = split_s3_location(location)
     return S3Store(resource.get_client(), bucket, prefix, settings.s3_encryption)

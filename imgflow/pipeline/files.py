@@ -12,7 +12,22 @@ from imgflow.recipe_file import RECIPE_NAME
 from imgflow.store.ignored import is_ignored
 
 # What lies beside photos in people's folders. Anything else is tried, whatever its name.
-_TEXTS = {".css", ".csv", ".htm", ".html", ".ini", ".json", ".log", ".md", ".py", ".tsv", ".txt", ".xml", ".yaml", ".yml"}
+_TEXTS = {
+    ".css",
+    ".csv",
+    ".htm",
+    ".html",
+    ".ini",
+    ".json",
+    ".log",
+    ".md",
+    ".py",
+    ".tsv",
+    ".txt",
+    ".xml",
+    ".yaml",
+    ".yml",
+}
 _OFFICE = {".db", ".doc", ".docx", ".pdf", ".xls", ".xlsx", ".zip"}
 _NOT_PHOTOS = _TEXTS | _OFFICE
 

@@ -2,7 +2,7 @@
 
 import hashlib
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from logging import Logger
 from typing import Any
 
@@ -151,7 +151,7 @@ def _archive(workspace: Workspace, batch: Batch, photo: Photo, member: Member, t
         device="cpu",
         error_code=error.code if error else None,
         error_message=error.message if error else None,
-        details=decoded.source.as_json() if decoded else None,
+        details=_details(decoded) if decoded else None,
     )
     values = taken.origin | {
         "version": version,
@@ -167,7 +167,7 @@ def _archive(workspace: Workspace, batch: Batch, photo: Photo, member: Member, t
     elif version != photo.version or photo.status != "done":
         values |= {"status": "waiting", "chain": None, "error_stage": None, "error_code": None, "error_message": None}
     with workspace.catalog.begin() as session:
-        update_photo(session, photo.id, photo.version, **values)
+        update_photo(session, photo.id, photo.version, values)
         save_result(session, result)
         set_member(session, member, state="taken", version=version)
     if not error and photo.status == "rejected":
@@ -182,6 +182,12 @@ def _archive(workspace: Workspace, batch: Batch, photo: Photo, member: Member, t
         object_key=object_key,
         pair=make_pair(decoded.picture, decoded.picture) if decoded else None,
     )
+
+
+def _details(decoded: DecodedPhoto) -> dict[str, Any]:
+    source = decoded.source
+    details: dict[str, Any] = {"mode": source.mode, "bits": source.bits, "icc_profile": source.icc_profile}
+    return details | {"metadata": asdict(source.metadata), "warnings": list(source.warnings)}
 
 
 def _decode(data: bytes, workspace: Workspace) -> tuple[DecodedPhoto | None, PhotoError | None]:

@@ -34,7 +34,7 @@ def process_photo(data: bytes, recipe: Recipe, limits: Limits, models: Models) -
             picture, step = run_stage(stage, recipe.config(stage), picture, models)
             steps.append(step)
     started = time.perf_counter()
-    encoded = encode(picture, recipe.publish, decoded.source.as_json())
+    encoded = encode(picture, recipe.publish, decoded.source.metadata)
     details = {"format": recipe.publish.format, "bytes": len(encoded)}
     steps.append(Step("publish", time.perf_counter() - started, details=details))
     return Processed(encoded, steps)

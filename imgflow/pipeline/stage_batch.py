@@ -9,8 +9,11 @@ from imgflow.catalog.batches import finish_batch, members_of
 from imgflow.catalog.results import results_of, save_result, update_photo
 from imgflow.catalog.tables import Batch, Member, Photo, Result, now
 from imgflow.errors import InfrastructureError, ObjectNotFoundError, PhotoError, PhotoReplacedError
+from imgflow.models.registry import weights_hash
 from imgflow.photos.decode import decode
-from imgflow.photos.encode import CONTENT_TYPES, EXTENSIONS, encode, encode_png, read_png
+from imgflow.photos.encode import CONTENT_TYPES, EXTENSIONS, encode, encode_png
+from imgflow.photos.intermediate import read_intermediate
+from imgflow.photos.metadata import PhotoMetadata
 from imgflow.photos.picture import Picture
 from imgflow.pipeline.contact_sheet import Pair, make_pair
 from imgflow.pipeline.naming import published_key, stage_key
@@ -18,7 +21,7 @@ from imgflow.pipeline.plan import ORIGINAL, StagePlan, fingerprint, plan_stage
 from imgflow.pipeline.rejection import forget_rejected, keep_rejected
 from imgflow.pipeline.report import BatchReport, Outcome
 from imgflow.pipeline.run_stage import Step, run_stage
-from imgflow.pipeline.workspace import Workspace, weights_hash
+from imgflow.pipeline.workspace import Workspace
 from imgflow.recipe import STAGES, PublishConfig, Recipe, StageName
 
 _MOST_ATTEMPTS = 2
@@ -193,7 +196,8 @@ class StageBatch:
         if self.stage == "publish":
             config = cast(PublishConfig, plan.config)
             started = time.perf_counter()
-            data = encode(before, config, task.original.details or {})
+            metadata = PhotoMetadata(**(task.original.details or {}).get("metadata", {}))
+            data = encode(before, config, metadata)
             step = Step(self.stage, time.perf_counter() - started, details={"format": config.format})
             key = published_key(photo.output_name, EXTENSIONS[config.format])
             return _Made(key, data, CONTENT_TYPES[config.format], step, make_pair(before, before))
@@ -207,7 +211,7 @@ class StageBatch:
             data = self.workspace.store.get(key)
         except ObjectNotFoundError as error:
             raise PhotoError("missing_input", key) from error
-        return decode(data).picture if key == task.original.object_key else read_png(data)
+        return decode(data).picture if key == task.original.object_key else read_intermediate(data)
 
     def _store(self, task: _Task, made: _Made) -> None:
         """Object first, row second, and last the object that the new one takes the place of."""
@@ -247,7 +251,7 @@ class StageBatch:
         if self.stage == "publish" and result.status == "done":
             values |= {"status": "done", "chain": task.chain}
         with self.workspace.catalog.begin() as session:
-            update_photo(session, task.photo.id, task.version, **values)
+            update_photo(session, task.photo.id, task.version, values)
             for key, made in objects.items():
                 self.workspace.store.put(key, made.data, made.content_type)
             save_result(session, result)
@@ -271,7 +275,7 @@ class StageBatch:
         values = {"status": status, "chain": chain, "error_stage": self.stage}
         values |= {"error_code": error.code, "error_message": error.message}
         with self.workspace.catalog.begin() as session:
-            update_photo(session, task.photo.id, task.version, **values)
+            update_photo(session, task.photo.id, task.version, values)
             save_result(session, result)
         return Outcome(task.photo.key, status, code=error.code, message=error.message)
 

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from imgflow.catalog.arrivals import folder_of
 from imgflow.catalog.database import Catalog
-from imgflow.models.loader import Models, weights_hash
+from imgflow.models.loader import Models
+from imgflow.models.registry import weights_hash
 from imgflow.photos.limits import Limits
 from imgflow.pipeline.naming import INBOX
 from imgflow.pipeline.plan import published_chain, rejected_chain

@@ -1,0 +1,1 @@
+"""The products: one module draws one product on a canvas."""

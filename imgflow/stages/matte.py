@@ -1,0 +1,155 @@
+"""Cutting the product out: a soft alpha, and colours that are the product's own."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imgflow.errors import PhotoError
+from imgflow.photos.picture import Picture
+from imgflow.recipe import MatteConfig
+from imgflow.stages.base import Segmenter, StageOutput
+from imgflow.stages.closed_form import solve_alpha
+from imgflow.stages.foreground import clean_colours
+from imgflow.stages.guided_upsampling import enlarge_alpha
+from imgflow.stages.trimap import UNKNOWN, clean_mask, trimap
+
+MOST_PIXELS = 24_000_000
+"""Larger photos are cut out at this size and their alpha is enlarged along the full photo's edges."""
+
+MOST_UNKNOWN = 2_000_000
+"""Unknown pixels solved at full size (about 25 s on two cores); with more, the same is done."""
+
+LEAST_AREA = 2e-4
+"""Share of the photo that must be product (value 0.5 or more) for the segmenter to have found one."""
+
+LEAST_CONTRAST = 16.0
+"""Grey levels. A photo in which nothing was found and whose tones differ less than this over a coarse grid is blank."""
+
+SEE_THROUGH = 0.1
+"""A photo's own alpha that nowhere exceeds this shows nothing."""
+
+WHITE = (255, 255, 255)
+
+
+def matte(picture: Picture, config: MatteConfig, segmenter: Segmenter) -> StageOutput:
+    """Alpha and clean colours for the product in a photo.
+
+    The segmenter's alpha is rid of specks and pinholes, the band around its edges and whatever it was unsure of is
+    solved by closed-form matting with that alpha as prior, and the colours of soft pixels are decontaminated.
+
+    Returns:
+        A picture of the same size with alpha; details: `refine`, `input_alpha` (what was done with the photo's own
+        transparency, or None), `confidence` (the segmenter's highest value), `weak` (it found nothing certain),
+        `foreground_share`, `unknown_share`, `iterations`.
+
+    Raises:
+        PhotoError: `no_foreground` if the photo is blank (uniform, black, noise only) or fully transparent.
+    """
+    own_alpha = None if picture.alpha is None or bool((picture.alpha == 255).all()) else picture.alpha
+    if own_alpha is not None and config.input_alpha != "ignore" and own_alpha.max() <= 255 * SEE_THROUGH:
+        raise PhotoError("no_foreground", "the photo is transparent")
+    if own_alpha is not None and config.input_alpha == "keep":
+        kept = _extend_colours(picture.rgb, own_alpha) if config.decontaminate else picture.rgb
+        return StageOutput(Picture(kept, own_alpha), _shares(own_alpha) | {"input_alpha": "keep", "refine": "none"})
+
+    photo = picture.over(WHITE)
+    alpha, details = _cut_out(photo, config, segmenter)
+    if own_alpha is not None and config.input_alpha == "intersect":
+        alpha = np.minimum(alpha, own_alpha)
+    if not (alpha > 0).any():
+        raise PhotoError("no_foreground")
+    rgb = clean_colours(photo, alpha) if config.decontaminate else photo
+    used = config.input_alpha if own_alpha is not None else None
+    return StageOutput(Picture(rgb, alpha), _shares(alpha) | details | {"input_alpha": used})
+
+
+def _cut_out(
+    photo: NDArray[np.uint8], config: MatteConfig, segmenter: Segmenter
+) -> tuple[NDArray[np.uint8], dict[str, Any]]:
+    rgb = _at_most(photo, MOST_PIXELS)
+    mask, details = find_product(rgb, segmenter)
+    mask = clean_mask(mask, rgb, config.clean, near=2 * config.band * max(mask.shape))
+    details |= {"refine": config.refine}
+    if config.refine == "closed_form":
+        mask, solved = _refine(rgb, mask, config.band)
+        details |= solved
+    if rgb is not photo:
+        mask = enlarge_alpha(mask, rgb, photo)
+    return _quantise(mask), details
+
+
+def _refine(
+    rgb: NDArray[np.uint8], mask: NDArray[np.float32], band: float
+) -> tuple[NDArray[np.float32], dict[str, Any]]:
+    """Closed-form alpha; with very many unknown pixels at a size where there are fewer."""
+    import cv2
+
+    regions = trimap(mask, band * max(mask.shape))
+    unknown = int((regions == UNKNOWN).sum())
+    details: dict[str, Any] = {"unknown_share": round(unknown / mask.size, 4)}
+    small = _at_most(rgb, int(mask.size * min(1.0, MOST_UNKNOWN / max(unknown, 1))))
+    if small is rgb:
+        solution = solve_alpha(rgb, regions, mask, band * max(mask.shape))
+        return solution.alpha, details | {"iterations": solution.iterations}
+    small_mask = np.asarray(cv2.resize(mask, small.shape[1::-1], interpolation=cv2.INTER_AREA), np.float32)
+    small_band = band * max(small_mask.shape)
+    solution = solve_alpha(small, trimap(small_mask, small_band), small_mask, small_band)
+    return enlarge_alpha(solution.alpha, small, rgb), details | {"iterations": solution.iterations}
+
+
+def find_product(rgb: NDArray[np.uint8], segmenter: Segmenter) -> tuple[NDArray[np.float32], dict[str, Any]]:
+    """The segmenter's mask and how sure it was.
+
+    A photo with content in which the segmenter is nowhere certain keeps its weak answer, stretched to the full range
+    and recorded as `weak`; it is for a person to judge.
+
+    Raises:
+        PhotoError: `no_foreground` if nothing was found and the photo is blank.
+    """
+    mask = np.clip(np.nan_to_num(segmenter(rgb)), 0, 1).astype(np.float32)
+    if mask.shape != rgb.shape[:2]:
+        raise ValueError(f"segmenter {segmenter.name} gave {mask.shape} for a photo of {rgb.shape[:2]}")
+    confidence = float(mask.max())
+    found = float((mask >= 0.5).mean()) >= LEAST_AREA
+    details: dict[str, Any] = {"confidence": round(confidence, 4), "weak": not found}
+    if found:
+        return mask, details
+    if coarse_contrast(rgb) < LEAST_CONTRAST or confidence <= 0:
+        raise PhotoError("no_foreground", f"the segmenter's highest value is {confidence:.2f}")
+    return mask / np.float32(confidence), details
+
+
+def coarse_contrast(rgb: NDArray[np.uint8]) -> float:
+    """Standard deviation of the tones over a grid of at most 16 x 16 cells, grey levels: noise averages out in it."""
+    import cv2
+
+    height, width = rgb.shape[:2]
+    grid = (min(16, max(2, width // 8)), min(16, max(2, height // 8)))
+    cells = cv2.resize(rgb, grid, interpolation=cv2.INTER_AREA).astype(np.float32)
+    return float(cells.std((0, 1)).max())
+
+
+def _quantise(alpha: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """To uint8; what is within 1 % of clear or opaque becomes so, since the solver never quite arrives."""
+    return np.rint(np.clip((alpha - 0.01) / 0.98, 0, 1) * 255).astype(np.uint8)
+
+
+def _extend_colours(rgb: NDArray[np.uint8], alpha: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """A photo with straight colours of its own keeps them; only its transparent pixels are filled."""
+    return np.where((alpha > 0)[..., None], rgb, clean_colours(rgb, alpha))
+
+
+def _at_most(rgb: NDArray[np.uint8], pixels: int) -> NDArray[np.uint8]:
+    import cv2
+
+    height, width = rgb.shape[:2]
+    if height * width <= pixels:
+        return rgb
+    scale = (pixels / (height * width)) ** 0.5
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    return np.asarray(cv2.resize(rgb, size, interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def _shares(alpha: NDArray[np.uint8]) -> dict[str, Any]:
+    return {"foreground_share": round(float(alpha.mean()) / 255, 4)}

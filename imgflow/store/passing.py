@@ -1,0 +1,63 @@
+"""Passing files of a folder store: unfinished writes, and files held for a moment while they are deleted.
+
+Both carry names that no key can have, so that no listing shows them. What a killed process leaves behind is cleared
+by the next listing that comes across it.
+"""
+
+import contextlib
+import errno
+import os
+import secrets
+import time
+from pathlib import Path
+
+from imgflow.store.keys import RESERVED
+
+WRITE = f"{RESERVED}put-"
+HOLD = f"{RESERVED}held-"
+
+ABANDONED_WRITE_SECONDS = 24 * 3600
+ABANDONED_HOLD_SECONDS = 60
+
+
+def new_write(folder: Path) -> Path:
+    """A name for an unfinished write next to its target, so that the last step is a rename."""
+    return folder / f"{WRITE}{secrets.token_hex(8)}"
+
+
+def new_hold(folder: Path) -> Path:
+    """Makes the hidden folder into which one file is moved, under its own name, while it is deleted."""
+    hold = folder / f"{HOLD}{secrets.token_hex(8)}"
+    hold.mkdir()
+    return hold
+
+
+def put_back(held: Path, target: Path) -> None:
+    """Moves a held file back, unless a newer one has come to its place: then that one stays and the held one goes."""
+    try:
+        os.link(held, target)
+    except FileExistsError:
+        pass
+    except OSError as error:
+        if error.errno not in (errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK):
+            raise
+        # No hard links on this file system, and Python has no rename that refuses to overwrite.
+        if not target.exists():
+            held.rename(target)
+            return
+    held.unlink()
+
+
+def clear_abandoned(path: Path) -> None:
+    """Clears one passing file or folder if the process that made it must be dead.
+
+    An unfinished write is deleted, a held file goes back to its place. Trouble is left to the next listing.
+    """
+    with contextlib.suppress(OSError):
+        age = time.time() - path.lstat().st_mtime
+        if path.name.startswith(WRITE) and age > ABANDONED_WRITE_SECONDS:
+            path.unlink()
+        if path.name.startswith(HOLD) and age > ABANDONED_HOLD_SECONDS:
+            for held in path.iterdir():
+                put_back(held, path.parent / held.name)
+            path.rmdir()

