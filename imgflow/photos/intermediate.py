@@ -7,6 +7,7 @@ from PIL import Image
 
 from imgflow.errors import PhotoError
 from imgflow.photos.picture import Picture
+from imgflow.photos.pillow_terms import pillow_terms
 
 
 def read_intermediate(data: bytes) -> Picture:
@@ -16,8 +17,8 @@ def read_intermediate(data: bytes) -> Picture:
         PhotoError: `corrupt`, when the object was damaged in the store.
     """
     try:
-        with Image.open(io.BytesIO(data), formats=["PNG"]) as image:
-            pixels = np.asarray(image)
+        with pillow_terms(), Image.open(io.BytesIO(data), formats=["PNG"]) as image:
+            pixels = np.array(image)
     except (OSError, SyntaxError, ValueError) as error:
         raise PhotoError("corrupt", f"an intermediate result: {error}") from error
     if pixels.ndim != 3 or pixels.shape[2] not in (3, 4):

@@ -84,8 +84,8 @@ def check_pixels_complete(data: bytes) -> None:
     try:
         for kind, chunk, _ in _chunks(data):
             packed = chunk[8:-4] if kind == b"IDAT" else b""
-            while packed and found < needed:
-                found += len(inflater.decompress(packed, _PIECE))
+            while found < needed and (piece := inflater.decompress(packed, _PIECE)):
+                found += len(piece)
                 packed = inflater.unconsumed_tail
     except zlib.error as error:
         raise PhotoError("corrupt", str(error)) from error

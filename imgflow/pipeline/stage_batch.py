@@ -211,7 +211,9 @@ class StageBatch:
             data = self.workspace.store.get(key)
         except ObjectNotFoundError as error:
             raise PhotoError("missing_input", key) from error
-        return decode(data).picture if key == task.original.object_key else read_intermediate(data)
+        return (
+            decode(data, self.workspace.limits).picture if key == task.original.object_key else read_intermediate(data)
+        )
 
     def _store(self, task: _Task, made: _Made) -> None:
         """Object first, row second, and last the object that the new one takes the place of."""

@@ -10,7 +10,7 @@ from imgflow.photos.picture import Picture
 
 
 class Segmenter(Protocol):
-    """Tells the product from the rest of the photo. `imgflow/models` offers some; a test or a notebook may bring its own."""
+    """Tells the product from the rest of the photo. `imgflow/models` offers some; tests may bring their own."""
 
     @property
     def name(self) -> str:

@@ -30,7 +30,7 @@ def denoise(picture: Picture, config: DenoiseConfig) -> StageOutput:
     """Smooths the colours; alpha stays.
 
     Methods: `bilateral` (Tomasi and Manduchi 1998; none of 29 real camera pairs got worse by it), `nlm`
-    (Buades, Coll and Morel 2005) and `auto`, which is `bilateral` for photos with noise and changes no bit of the others.
+    (Buades, Coll and Morel 2005) and `auto`, which is `bilateral` for noisy photos and leaves the others alone.
 
     Returns:
         The picture; details: `method` that ran ("none" where nothing was done) and, for `auto`, `noise` in grey levels.
@@ -40,7 +40,7 @@ def denoise(picture: Picture, config: DenoiseConfig) -> StageOutput:
     if config.method == "bilateral":
         return _output(picture, _bilateral(picture.rgb, config.strength), {"method": "bilateral"})
     noise = noise_level(picture.rgb)
-    details = {"noise": round(noise, 2)}
+    details: dict[str, object] = {"noise": round(noise, 2)}
     if noise < VISIBLE_NOISE or config.strength == 0:
         return StageOutput(picture, {"method": "none"} | details)
     smooth = _bilateral(picture.rgb, config.strength, most=NOISE_REACH * noise)

@@ -68,8 +68,8 @@ def find_ground(rgb: NDArray[np.uint8], alpha: NDArray[np.float32], keep_contact
     """Measures the ground's light and the shadow on it.
 
     The light is a second-order surface in the logarithm of each channel, fitted by reweighted least squares that take
-    what is darker than the surface for shadow. A shadow is darker by a bounded factor, alike in all channels, and broader
-    than texture; everything else that the segmenter missed (thin parts, dark or coloured things) stays as it is.
+    what is darker than the surface for shadow. A shadow is darker by a bounded factor, alike in all channels, and
+    broader than texture; everything else that the segmenter missed (thin parts, dark or coloured things) stays.
 
     Args:
         rgb: H x W x 3, uint8.
@@ -140,10 +140,8 @@ def _fit_light(tones: NDArray[np.float32], clear: NDArray[np.bool_]) -> tuple[ND
         root = np.sqrt(weight)[:, None]
         surface = np.linalg.lstsq(terms * root, values * root, rcond=None)[0]
         darker = (terms @ surface - values).mean(1)
-        if turn < 8:
-            weight = np.where(darker > 0, 0.05, 1.0)
-        else:
-            weight = 1 / (1 + (darker / (TOLERANCE / 2)) ** 2) ** 2
+        robust = 1 / (1 + (darker / (TOLERANCE / 2)) ** 2) ** 2
+        weight = np.where(darker > 0, 0.05, 1.0) if turn < 8 else robust
     light = (basis @ surface).astype(np.float32)
     lit = clear & (np.abs(light - smooth).max(2) < TOLERANCE)
     return light, lit
@@ -162,7 +160,7 @@ def _broad(missing: NDArray[np.float32], shadow_like: NDArray[np.bool_], reach: 
     guide = opened.mean(2, keepdims=True)
     side = 4 * reach + 1
 
-    def mean(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    def mean(values: Any) -> NDArray[np.float32]:
         average = np.asarray(cv2.blur(values, (side, side), borderType=cv2.BORDER_REFLECT_101), np.float32)
         return average.reshape(*average.shape[:2], -1)
 
@@ -217,7 +215,7 @@ def _weighted_blur(
     weight = inside.astype(np.float32)
     total = np.asarray(cv2.GaussianBlur(weight, (0, 0), sigma), np.float32)
     summed = np.asarray(cv2.GaussianBlur(values * weight[..., None], (0, 0), sigma), np.float32)
-    return summed / np.maximum(total, 1e-6)[..., None], total
+    return np.asarray(summed / np.maximum(total, 1e-6)[..., None], np.float32), total
 
 
 def _disc(radius: int) -> NDArray[np.uint8]:

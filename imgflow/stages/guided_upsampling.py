@@ -1,5 +1,7 @@
 """Enlarging an alpha along the edges of a larger photo."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -41,9 +43,7 @@ def enlarge_alpha(
         x = (np.arange(width, dtype=np.float32) + 0.5) * (alpha.shape[1] / width) - 0.5
         x_map, y_map = np.meshgrid(x, y)
 
-        def stretch(
-            picture: NDArray[np.float32], maps: tuple[NDArray[np.float32], ...] = (x_map, y_map)
-        ) -> NDArray[np.float32]:
+        def stretch(picture: NDArray[np.float32], maps: tuple[Any, Any] = (x_map, y_map)) -> NDArray[np.float32]:
             stretched = cv2.remap(picture, *maps, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
             return np.asarray(stretched, np.float32)
 
@@ -61,7 +61,7 @@ def _local_lines(
     """Slope and offset of the line that gives alpha from brightness around each pixel."""
     import cv2
 
-    def mean(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    def mean(values: Any) -> NDArray[np.float32]:
         side = 2 * RADIUS + 1
         return np.asarray(cv2.boxFilter(values, -1, (side, side), borderType=cv2.BORDER_REFLECT_101), np.float32)
 
@@ -73,4 +73,5 @@ def _local_lines(
 def _brightness(rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
     import cv2
 
-    return np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), np.float32) / 255
+    grey = np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), np.float32)
+    return (grey / 255).astype(np.float32, copy=False)

@@ -117,7 +117,7 @@ def find_product(rgb: NDArray[np.uint8], segmenter: Segmenter) -> tuple[NDArray[
         return mask, details
     if coarse_contrast(rgb) < LEAST_CONTRAST or confidence <= 0:
         raise PhotoError("no_foreground", f"the segmenter's highest value is {confidence:.2f}")
-    return mask / np.float32(confidence), details
+    return np.asarray(mask / confidence, np.float32), details
 
 
 def coarse_contrast(rgb: NDArray[np.uint8]) -> float:

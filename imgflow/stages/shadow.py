@@ -24,7 +24,7 @@ def remove_shadow(picture: Picture, config: ShadowConfig, segmenter: Segmenter) 
 
     `background_gain` fits the ground's light from ground pixels alone and multiplies each pixel of the ground by
     what the shadow took; texture stays, and so does every pixel of the product. Where what surrounds the product is not
-    one smooth ground, or has no shadow, no bit changes. `retinex` is the literal LAB rule, which lifts dark products too.
+    one smooth ground, or has no shadow, no bit changes. `retinex` is the literal LAB rule; it lifts dark products.
 
     Returns:
         The picture; details: `method` that ran ("none" where nothing was done, with the `reason`), and for
@@ -54,8 +54,7 @@ def _apply_gain(rgb: NDArray[np.uint8], ground: Ground, strength: float) -> NDAr
     for top in range(0, rgb.shape[0], STRIP):
         rows = slice(top, min(top + STRIP, rgb.shape[0]))
         gain, shaded, certain, possible = (
-            _enlarged(field, rows, rgb.shape)
-            for field in (ground.gain, ground.shaded, ground.certain, ground.possible)
+            _enlarged(field, rows, rgb.shape) for field in (ground.gain, ground.shaded, ground.certain, ground.possible)
         )
         strip = rgb[rows].astype(np.float32)
         unlike = np.abs(np.log(strip + 1) - shaded).max(2)

@@ -76,9 +76,10 @@ def _without_specks(alpha: NDArray[np.float32], smallest: float, near: float) ->
     distance = cv2.distanceTransform(1 - kept, cv2.DIST_L2, 3)
     peak = np.zeros(count, np.float32)
     closest = np.full(count, np.inf, np.float32)
-    where = small[labels]
-    np.maximum.at(peak, labels[where], alpha[where])
-    np.minimum.at(closest, labels[where], distance[where])
+    where = np.asarray(small[labels], bool)
+    members = np.asarray(labels[where], np.intp)
+    np.maximum.at(peak, members, alpha[where])
+    np.minimum.at(closest, members, distance[where])
     speck = small & ~((closest <= near) & (peak >= 0.5))
     return np.where(speck[labels], np.float32(0), alpha)
 
@@ -129,7 +130,7 @@ def _is_real_hole(
 
 
 def ground_palette(rgb: NDArray[np.uint8], alpha: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Up to 6 typical colours of the ground: N x 3, CIELAB, by k-means over a regular sample; empty where there is none."""
+    """Up to 6 typical colours of the ground: N x 3, CIELAB, by k-means over a regular sample; may be empty."""
     import cv2
 
     step = max(1, int(np.sqrt(alpha.size / 40_000)))

@@ -38,14 +38,7 @@ class LocalStore(Store):
         path = self._path(key)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            unfinished = passing.new_write(path.parent)
-            try:
-                _write(unfinished, data)
-                unfinished.replace(path)
-            except BaseException:
-                unfinished.unlink(missing_ok=True)
-                raise
-            _flush_folder(path.parent)
+            passing.write(path, data)
         except OSError as error:
             raise folder_error(error, self.describe(), "write", key, writing=True) from error
 
@@ -199,24 +192,6 @@ class LocalStore(Store):
         if key not in self._warned and len(self._warned) < 1000:
             self._warned.add(key)
             log.warning("%s is left out of %s: %s", shown(key), self.describe(), why)
-
-
-def _write(path: Path, data: bytes) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(descriptor)
-
-
-def _flush_folder(folder: Path) -> None:
-    """Makes the rename last through a power cut; some network drives cannot, and need not."""
-    with contextlib.suppress(OSError):
-        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
 
 
 def _delete_held(path: Path, only_if: ObjectInfo) -> bool:

@@ -20,9 +20,20 @@ ABANDONED_WRITE_SECONDS = 24 * 3600
 ABANDONED_HOLD_SECONDS = 60
 
 
-def new_write(folder: Path) -> Path:
-    """A name for an unfinished write next to its target, so that the last step is a rename."""
-    return folder / f"{WRITE}{secrets.token_hex(8)}"
+def write(path: Path, data: bytes) -> None:
+    """Writes a file that appears whole or not at all: next to its place, flushed to the disk, then renamed.
+
+    Raises:
+        OSError: as the system calls do; then nothing has changed.
+    """
+    unfinished = path.with_name(f"{WRITE}{secrets.token_hex(8)}")
+    try:
+        _write_flushed(unfinished, data)
+        unfinished.replace(path)
+    except BaseException:
+        unfinished.unlink(missing_ok=True)
+        raise
+    _flush_folder(path.parent)
 
 
 def new_hold(folder: Path) -> Path:
@@ -61,3 +72,21 @@ def clear_abandoned(path: Path) -> None:
             for held in path.iterdir():
                 put_back(held, path.parent / held.name)
             path.rmdir()
+
+
+def _write_flushed(path: Path, data: bytes) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(descriptor)
+
+
+def _flush_folder(folder: Path) -> None:
+    """Makes the rename last through a power cut; some network drives cannot, and need not."""
+    with contextlib.suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

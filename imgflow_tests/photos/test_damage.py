@@ -183,6 +183,12 @@ def test_png_whose_last_rows_are_really_black():
         assert decode(saved(image, "PNG")).picture.rgb.shape == rgb.shape
 
 
+def test_png_on_plain_white():
+    rgb = np.full((2000, 1500, 3), 255, np.uint8)
+    rgb[700:800, 700:800] = detailed(100, 100)
+    assert psnr(decode(saved(rgb, "PNG")).picture.rgb, rgb) > 99
+
+
 def test_png_interlaced():
     """Written pass by pass (Adam7), complete and without its last pass."""
     passes = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))

@@ -135,20 +135,20 @@ def test_what_is_not_taken_in_is_named(start, code, word):
     assert word in caught.value.detail
 
 
-@pytest.mark.parametrize("format", ["PPM", "TGA", "ICO", "PCX", "SGI", "JPEG2000", "EPS", "PDF", "DDS", "MSP"])
-def test_what_pillow_could_open_is_refused(format):
+@pytest.mark.parametrize("kind", ["PPM", "TGA", "ICO", "PCX", "SGI", "JPEG2000", "EPS", "PDF", "DDS", "MSP"])
+def test_what_pillow_could_open_is_refused(kind):
     image = Image.fromarray(scene())
-    data = saved(image.convert("1") if format == "MSP" else image, format)
+    data = saved(image.convert("1") if kind == "MSP" else image, kind)
     with pytest.raises(PhotoError) as caught:
         decode(data)
     assert caught.value.code in ("unsupported_format", "not_an_image")
 
 
-@pytest.mark.parametrize("format", ["JPEG", "WEBP", "PNG", "TIFF"])
-def test_metadata_worth_keeping(format):
+@pytest.mark.parametrize("kind", ["JPEG", "WEBP", "PNG", "TIFF"])
+def test_metadata_worth_keeping(kind):
     exif = Image.Exif()
     exif[0x8298], exif[0x013B], exif[0x010E] = "© 2026 Müller".encode(), "Ana", "A red disc"
-    assert inspect(saved(scene(), format, exif=exif)).metadata == PhotoMetadata("© 2026 Müller", "Ana", "A red disc")
+    assert inspect(saved(scene(), kind, exif=exif)).metadata == PhotoMetadata("© 2026 Müller", "Ana", "A red disc")
 
 
 def test_metadata_from_xmp():

@@ -22,9 +22,9 @@ from imgflow.settings import Settings
 from imgflow_tests.photos.hard_files import SIGNATURE, png, png_chunk, png_header, psnr, saved, scene, tiff
 
 
-def code_of(data: bytes, limits: Limits = Limits()) -> str:
+def code_of(data: bytes, limits: Limits | None = None) -> str:
     with pytest.raises(PhotoError) as caught:
-        decode(data, limits)
+        decode(data, limits or Limits())
     return caught.value.code
 
 
@@ -63,10 +63,10 @@ def test_bytes():
     assert code_of(saved(scene(), "PNG"), Limits(max_bytes=100)) == "too_large"
 
 
-@pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP", "AVIF"])
-def test_limits_hold_for_every_format(format):
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP", "AVIF"])
+def test_limits_hold_for_every_format(kind):
     image = Image.fromarray(scene())
-    data = saved(image.quantize() if format == "GIF" else image, format)
+    data = saved(image.quantize() if kind == "GIF" else image, kind)
     assert code_of(data, Limits(max_pixels=6143)) == "too_many_pixels"
     assert code_of(data, Limits(max_side=95)) == "too_large"
     assert code_of(data, Limits(min_side=65)) == "too_small"
@@ -74,10 +74,10 @@ def test_limits_hold_for_every_format(format):
     decode(data, Limits(max_pixels=6144, max_side=96, min_side=64, max_aspect=1.5))
 
 
-@pytest.mark.parametrize("format", ["PNG", "GIF", "TIFF", "WEBP"])
-def test_our_limit_decides_not_pillows(monkeypatch, format):
+@pytest.mark.parametrize("kind", ["PNG", "GIF", "TIFF", "WEBP"])
+def test_our_limit_decides_not_pillows(monkeypatch, kind):
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
-    data = saved(Image.fromarray(scene()).quantize() if format == "GIF" else scene(), format)
+    data = saved(Image.fromarray(scene()).quantize() if kind == "GIF" else scene(), kind)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert decode(data).source.width == 96
@@ -196,4 +196,4 @@ def test_terms_within_terms():
         with pillow_terms():
             assert Image.MAX_IMAGE_PIXELS is None
         assert Image.MAX_IMAGE_PIXELS is None
-    assert Image.MAX_IMAGE_PIXELS == before
+    assert before == Image.MAX_IMAGE_PIXELS

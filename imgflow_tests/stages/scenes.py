@@ -99,7 +99,7 @@ def scene(
     texture: float = 2.0,
     seed: int = 0,
 ) -> Scene:
-    """A product laid on lit, textured ground; its shadow falls to the lower right and takes up to `shadow` of the light."""
+    """A product laid on lit, textured ground; its shadow falls to the lower right and takes `shadow` of the light."""
     random = np.random.default_rng(seed)
     height, width = alpha.shape
     y, x = np.mgrid[:height, :width].astype(np.float32)
