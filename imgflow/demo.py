@@ -82,7 +82,8 @@ def _start_daemon(settings: Settings) -> subprocess.Popen[bytes]:
     program = Path(sys.executable).with_name("dagster-daemon")
     _out.print(f"starting a Dagster daemon (log: {log})", soft_wrap=True, highlight=False)
     with log.open("wb") as file:
-        command = [str(program), "run", "--python-module", "imgflow.definitions"]
+        # The same workspace as `make dev`, so that both see the same sensor with the same cursor.
+        command = [str(program), "run", "--workspace", "workspace.yaml"]
         return subprocess.Popen(command, stdout=file, stderr=subprocess.STDOUT)
 
 
