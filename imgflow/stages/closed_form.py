@@ -13,26 +13,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from imgflow.stages.colour_evidence import colour_evidence
+from imgflow.stages.prior import prior_alpha
 from imgflow.stages.trimap import BACKGROUND, FOREGROUND, UNKNOWN
 
 EPSILON = 1e-5
 """Regularisation of the Laplacian, in squared colour (0 to 1)."""
-
-PRIOR = 3e-3
-"""Weight of the segmenter's alpha where it is certain, against a diagonal of the Laplacian of about 1."""
-
-PRIOR_UNSURE = 1e-3
-"""Its weight where it is undecided."""
-
-PRIOR_DEEP = 0.1
-"""Its weight deep inside wide unknown regions. There the photo's edges tell little; without it they turn to cloud."""
-
-DEEP = 4.0
-"""Depth at which a region counts as wide, in half widths of the band."""
-
-PRIOR_COLOUR = 0.03
-"""Weight of the alpha that colours tell, where they are fully to be trusted and the segmenter is undecided."""
 
 TOLERANCE = 1e-4
 """Relative residual at which the solver stops."""
@@ -76,7 +61,7 @@ def solve_alpha(rgb: NDArray[np.uint8], trimap: NDArray[np.uint8], guess: NDArra
         guess: H x W, 0 to 1: the segmenter's alpha, to which the answer is pulled where the photo says little.
         band: half width of the unknown band, pixels; unknown regions much wider than that rely on the guess.
     """
-    guess, weight = _prior(rgb, trimap, guess, band)
+    guess, weight = prior_alpha(rgb, trimap, guess, band)
     if max(trimap.shape) <= TILE + 2 * OVERLAP:
         start = np.where(trimap == BACKGROUND, np.float32(0), guess)
         return _solve_tile(rgb, trimap, guess, weight, start)
@@ -146,23 +131,6 @@ def _hold_rim(trimap: NDArray[np.uint8], cut_sides: tuple[bool, bool, bool, bool
         if is_cut:
             held[rim] = BACKGROUND
     return held
-
-
-def _prior(
-    rgb: NDArray[np.uint8], trimap: NDArray[np.uint8], guess: NDArray[np.float32], band: float
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """What the answer is pulled to, and how strongly: the segmenter's alpha and, where it is clear, the colour's."""
-    import cv2
-
-    colour, trust = colour_evidence(rgb, guess)
-    depth = cv2.distanceTransform((trimap == UNKNOWN).astype(np.uint8), cv2.DIST_L2, 3)
-    deep = np.clip(depth / np.float32(DEEP * band) - 1, 0, 1)
-    certainty = (2 * guess - 1) ** 2
-    trust = trust**2 * (1 - certainty)
-    own = PRIOR_UNSURE + (PRIOR - PRIOR_UNSURE) * certainty + PRIOR_DEEP * deep * (1 - trust)
-    by_colour = PRIOR_COLOUR * trust
-    weight = own + by_colour
-    return np.asarray((own * guess + by_colour * colour) / weight, np.float32), np.asarray(weight, np.float32)
 
 
 def _solve_coarse(

@@ -5,6 +5,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from imgflow.stages.strips import enlarged_rows, strips
+
 LONGER_SIDE = 512
 """The local colours are smooth: they are averaged on a copy of at most this longer side, pixels."""
 
@@ -16,9 +18,6 @@ SURE_POWER = 4
 
 LEAST_DIFFERENCE = 0.12
 """Distance between product and ground (RGB, 0 to 1) at which colour counts half, if both are even."""
-
-STRIP = 512
-"""Rows at a time, so that the memory does not grow with the photo."""
 
 
 def colour_evidence(
@@ -46,10 +45,9 @@ def colour_evidence(
     product = _local_colour(small, opacity**SURE_POWER)
     ground = _local_colour(small, (1 - opacity) ** SURE_POWER)
     alpha, trust = np.empty_like(guess), np.empty_like(guess)
-    for top in range(0, height, STRIP):
-        rows = slice(top, min(top + STRIP, height))
-        own = _enlarged(product, rows, guess.shape)
-        below = _enlarged(ground, rows, guess.shape)
+    for rows in strips(height):
+        own = enlarged_rows(product, rows, guess.shape)
+        below = enlarged_rows(ground, rows, guess.shape)
         line = own[..., :3] - below[..., :3]
         length = (line**2).sum(2)
         offset = rgb[rows] / np.float32(255) - below[..., :3]
@@ -74,13 +72,3 @@ def _local_colour(rgb: NDArray[np.floating[Any]], weight: NDArray[np.float32]) -
     means = sums / np.maximum(seen, 1e-6)[..., None]
     variance = np.maximum(means[..., 3] - (means[..., :3] ** 2).sum(2), 0)
     return np.dstack([means[..., :3], variance, seen]).astype(np.float32, copy=False)
-
-
-def _enlarged(small: NDArray[np.float32], rows: slice, shape: tuple[int, ...]) -> NDArray[np.float32]:
-    import cv2
-
-    height, width = shape[:2]
-    y = (np.arange(rows.start, rows.stop, dtype=np.float32) + 0.5) * (small.shape[0] / height) - 0.5
-    x = (np.arange(width, dtype=np.float32) + 0.5) * (small.shape[1] / width) - 0.5
-    x_map, y_map = np.meshgrid(x, y)
-    return np.asarray(cv2.remap(small, x_map, y_map, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.float32)

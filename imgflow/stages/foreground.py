@@ -3,11 +3,10 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from imgflow.stages.strips import enlarged_rows, strips
+
 MOST_PIXELS = 4_000_000
 """The multi-level estimate runs on at most this many pixels; above, its answer is refined on the full photo."""
-
-STRIP = 512
-"""Rows refined at a time, so that the memory does not grow with the photo."""
 
 RIM = 0.004
 """Width of the rim outside the product that keeps its colours, as a share of the longer side."""
@@ -37,12 +36,11 @@ def clean_colours(rgb: NDArray[np.uint8], alpha: NDArray[np.uint8]) -> NDArray[n
         return rgb * (alpha > 0)[..., None].astype(np.uint8)
     product, ground = _estimate(rgb, alpha)
     cleaned = np.zeros_like(rgb)
-    for top in range(0, height, STRIP):
-        rows = slice(top, min(top + STRIP, height))
+    for rows in strips(height):
         opacity = alpha[rows].astype(np.float32)[..., None] / 255
-        own = _stretch(product, rows, (height, width))
+        own = enlarged_rows(product, rows, (height, width))
         if product.shape[:2] != (height, width):
-            below = _stretch(ground, rows, (height, width))
+            below = enlarged_rows(ground, rows, (height, width))
             missing = rgb[rows] / np.float32(255) - opacity * own - (1 - opacity) * below
             own = own + opacity * missing / (opacity**2 + (1 - opacity) ** 2)
         own = np.rint(np.clip(own, 0, 1) * 255).astype(np.uint8)
@@ -70,19 +68,3 @@ def _estimate(rgb: NDArray[np.uint8], alpha: NDArray[np.uint8]) -> tuple[NDArray
     opacity = np.multiply(alpha, 1 / 255, dtype=np.float32)
     product, ground = estimate_foreground_ml(image, opacity, return_background=True)
     return np.asarray(product, np.float32), np.asarray(ground, np.float32)
-
-
-def _stretch(small: NDArray[np.float32], rows: slice, shape: tuple[int, int]) -> NDArray[np.float32]:
-    """Those rows of the picture that `small` is when enlarged to `shape`."""
-    import cv2
-
-    height, width = shape
-    if small.shape[:2] == shape:
-        return small[rows]
-    y_scale, x_scale = small.shape[0] / height, small.shape[1] / width
-    y = (np.arange(rows.start, rows.stop, dtype=np.float32) + 0.5) * y_scale - 0.5
-    x = (np.arange(width, dtype=np.float32) + 0.5) * x_scale - 0.5
-    first = max(int(y[0]) - 1, 0)
-    part = small[first : int(y[-1]) + 3]
-    x_map, y_map = np.meshgrid(x, y - first)
-    return np.asarray(cv2.remap(part, x_map, y_map, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.float32)

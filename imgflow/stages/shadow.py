@@ -8,9 +8,7 @@ from imgflow.recipe import ShadowConfig
 from imgflow.stages.base import Segmenter, StageOutput
 from imgflow.stages.ground import Ground, find_ground
 from imgflow.stages.retinex import lift_dark_tones
-
-STRIP = 512
-"""Rows changed at a time, so that the memory does not grow with the photo."""
+from imgflow.stages.strips import enlarged_rows, strips
 
 LIKE = 0.1
 """Natural logarithm: how far from the shaded ground's colour a pixel at the product's edge may be, to be ground."""
@@ -51,10 +49,10 @@ def _apply_gain(rgb: NDArray[np.uint8], ground: Ground, strength: float) -> NDAr
     """
     assert ground.gain is not None
     result = rgb.copy()
-    for top in range(0, rgb.shape[0], STRIP):
-        rows = slice(top, min(top + STRIP, rgb.shape[0]))
+    for rows in strips(rgb.shape[0]):
         gain, shaded, certain, possible = (
-            _enlarged(field, rows, rgb.shape) for field in (ground.gain, ground.shaded, ground.certain, ground.possible)
+            enlarged_rows(field, rows, rgb.shape)
+            for field in (ground.gain, ground.shaded, ground.certain, ground.possible)
         )
         strip = rgb[rows].astype(np.float32)
         unlike = np.abs(np.log(strip + 1) - shaded).max(2)
@@ -66,13 +64,3 @@ def _apply_gain(rgb: NDArray[np.uint8], ground: Ground, strength: float) -> NDAr
         lifted = np.rint(np.clip(strip * np.exp(lift), 0, 255)).astype(np.uint8)
         result[rows][changed] = lifted[changed]
     return result
-
-
-def _enlarged(small: NDArray[np.float32], rows: slice, shape: tuple[int, ...]) -> NDArray[np.float32]:
-    import cv2
-
-    height, width = shape[:2]
-    y = (np.arange(rows.start, rows.stop, dtype=np.float32) + 0.5) * (small.shape[0] / height) - 0.5
-    x = (np.arange(width, dtype=np.float32) + 0.5) * (small.shape[1] / width) - 0.5
-    x_map, y_map = np.meshgrid(x, y)
-    return np.asarray(cv2.remap(small, x_map, y_map, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.float32)

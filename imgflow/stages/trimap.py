@@ -7,6 +7,9 @@ from numpy.typing import NDArray
 
 BACKGROUND, UNKNOWN, FOREGROUND = 0, 128, 255
 
+LEAST_BAND = 1.5
+"""Half width of the unknown band on the smallest photos, pixels."""
+
 SURE = 0.95
 """A segmenter's value above which a pixel is product, and below whose complement it is ground, if far from the edge."""
 
@@ -35,7 +38,7 @@ def trimap(alpha: NDArray[np.float32], band: float) -> NDArray[np.uint8]:
     import cv2
 
     inside = (alpha >= 0.5).astype(np.uint8)
-    reach = max(band, 1.5)
+    reach = max(band, LEAST_BAND)
     sure_product = (cv2.distanceTransform(inside, cv2.DIST_L2, 3) > reach) & (alpha >= SURE)
     sure_ground = (cv2.distanceTransform(1 - inside, cv2.DIST_L2, 3) > reach) & (alpha <= 1 - SURE)
     return np.where(sure_product, FOREGROUND, np.where(sure_ground, BACKGROUND, UNKNOWN)).astype(np.uint8)

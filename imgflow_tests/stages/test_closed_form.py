@@ -1,0 +1,35 @@
+import numpy as np
+
+from imgflow.stages.closed_form import solve_alpha, warm_up
+from imgflow.stages.trimap import BACKGROUND, FOREGROUND, UNKNOWN, trimap
+
+
+def test_an_edge_inside_the_unknown_band_is_found_and_fixed_pixels_stay():
+    rgb = np.full((60, 80, 3), 30, np.uint8)
+    rgb[:, 43:] = 210
+    regions = np.full((60, 80), UNKNOWN, np.uint8)
+    regions[:, :30], regions[:, 50:] = BACKGROUND, FOREGROUND
+    solution = solve_alpha(rgb, regions, np.full((60, 80), 0.5, np.float32), band=10)
+    assert (solution.alpha[:, :42] < 0.02).all() and (solution.alpha[:, 44:] > 0.98).all()
+    assert (solution.alpha[:, :30] == 0).all() and (solution.alpha[:, 50:] == 1).all()
+
+
+def test_where_the_photo_says_nothing_the_segmenter_is_believed():
+    rgb = np.full((60, 60, 3), 128, np.uint8)
+    guess = np.tile(np.linspace(0, 1, 60, dtype=np.float32), (60, 1))
+    regions = np.full((60, 60), UNKNOWN, np.uint8)
+    solution = solve_alpha(rgb, regions, guess, band=2)
+    assert np.abs(solution.alpha - guess).mean() < 0.1
+
+
+def test_thin_parts_are_unknown_not_ground():
+    alpha = np.zeros((100, 100), np.float32)
+    alpha[:, 50] = 0.3  # a spoke, as a coarse network sees it
+    alpha[70:, 20:80] = 1
+    regions = trimap(alpha, band=5)
+    assert (regions[:, 50] != BACKGROUND).all()
+    assert (regions[85, 40:60] == FOREGROUND).all() and (regions[10, :20] == BACKGROUND).all()
+
+
+def test_warm_up_runs():
+    warm_up()

@@ -1,0 +1,112 @@
+import cv2
+import numpy as np
+import pytest
+
+from imgflow.photos.picture import Picture
+from imgflow.recipe import ShadowConfig
+from imgflow.stages.shadow import remove_shadow
+from imgflow_tests.stages.scenes import BlurredTruth, Finds, bicycle, box, delta_e, scene
+
+SHADOWED = {
+    "dark product": scene(box(480, 640), (35, 35, 38), shadow=0.4),
+    "white on white": scene(box(480, 640), (235, 235, 235), (240, 240, 240), shadow=0.35),
+    "thin parts": scene(bicycle(600, 800), (30, 30, 30), shadow=0.5),
+    "textured ground": scene(box(480, 640), (60, 70, 160), (150, 120, 90), shadow=0.4, texture=6),
+}
+
+
+def run(scene, alpha=None, segmenter=None, **config):
+    segmenter = segmenter or BlurredTruth(scene.alpha, 160)
+    return remove_shadow(Picture(scene.rgb, alpha), ShadowConfig(**config), segmenter)
+
+
+@pytest.mark.parametrize("name", SHADOWED)
+def test_the_shadow_goes_and_the_product_stays(name):
+    shadowed = SHADOWED[name]
+    output = run(shadowed)
+    assert output.details["method"] == "background_gain"
+    before, after = delta_e(shadowed.rgb, shadowed.clean), delta_e(output.picture.rgb, shadowed.clean)
+    assert after[shadowed.shadow].mean() < min(2.2, before[shadowed.shadow].mean() / 3)
+    product = shadowed.alpha > 0.5
+    assert delta_e(output.picture.rgb, shadowed.rgb)[product].mean() < 0.2
+    lit = (shadowed.alpha == 0) & ~shadowed.shadow
+    assert after[lit].mean() <= before[lit].mean()
+
+
+def test_no_band_is_left_at_the_edge_of_the_product():
+    shadowed = SHADOWED["dark product"]
+    outside = (shadowed.alpha == 0).astype(np.uint8)
+    distance = cv2.distanceTransform(outside, cv2.DIST_L2, 5)
+    band = shadowed.shadow & (distance >= 2) & (distance < 8)
+    error = delta_e(run(shadowed).picture.rgb, shadowed.clean)
+    assert error[band].mean() < 4
+    assert delta_e(shadowed.rgb, shadowed.clean)[band].mean() > 15
+
+
+def test_ground_texture_is_kept():
+    shadowed = SHADOWED["textured ground"]
+    rgb = run(shadowed).picture.rgb.astype(np.float32)
+    inside = shadowed.shadow
+    detail = [picture - cv2.GaussianBlur(picture, (0, 0), 4) for picture in (rgb, shadowed.clean * 1.0)]
+    assert np.corrcoef(detail[0][inside].ravel(), detail[1][inside].ravel())[0, 1] > 0.85
+
+
+def busy():
+    random = np.random.default_rng(3)
+    tiles = np.kron(random.integers(30, 230, (12, 16, 3)), np.ones((40, 40, 1))).astype(np.uint8)
+    alpha = box(480, 640)
+    rgb = np.where(alpha[..., None] > 0.5, np.uint8([40, 40, 160]), tiles)
+    return rgb, alpha
+
+
+@pytest.mark.parametrize(
+    ("rgb", "alpha"),
+    [
+        (scene(box(480, 640), shadow=0).rgb, box(480, 640)),
+        (scene(box(480, 640), (200, 60, 60), (25, 25, 28), shadow=0.5).rgb, box(480, 640)),
+        busy(),
+        (scene(box(16, 16), shadow=0.4).rgb, np.ones((16, 16), np.float32)),
+    ],
+    ids=["no shadow", "dark backdrop", "busy", "product fills the frame"],
+)
+def test_where_there_is_no_ground_or_no_shadow_no_bit_changes(rgb, alpha):
+    output = remove_shadow(Picture(rgb), ShadowConfig(), BlurredTruth(alpha, 160))
+    assert output.details["method"] == "none"
+    assert output.details["reason"]
+    assert np.array_equal(output.picture.rgb, rgb)
+
+
+def test_a_dark_thing_that_the_segmenter_missed_is_not_lifted():
+    shadowed = SHADOWED["dark product"]
+    rgb = shadowed.rgb.copy()
+    rgb[150:160, 440:600] = 20
+    output = remove_shadow(Picture(rgb), ShadowConfig(), BlurredTruth(shadowed.alpha, 160))
+    assert delta_e(output.picture.rgb, rgb)[152:158, 445:595].mean() < 0.5
+
+
+def test_strength_and_contact_keep_a_share_of_the_shadow():
+    shadowed = SHADOWED["dark product"]
+    ground = shadowed.shadow
+
+    def left(**config):
+        return delta_e(run(shadowed, **config).picture.rgb, shadowed.clean)[ground].mean()
+
+    whole = delta_e(shadowed.rgb, shadowed.clean)[ground].mean()
+    assert left() < left(strength=0.5) < whole
+    assert left() + 1 < left(keep_contact=1.0) < whole
+    assert np.array_equal(run(shadowed, strength=0).picture.rgb, shadowed.rgb)
+
+
+def test_alpha_stays():
+    shadowed = SHADOWED["dark product"]
+    alpha = np.full(shadowed.alpha.shape, 200, np.uint8)
+    assert np.array_equal(run(shadowed, alpha=alpha).picture.alpha, alpha)
+
+
+def test_retinex_is_the_literal_rule_and_lifts_dark_products():
+    shadowed = SHADOWED["dark product"]
+    output = run(shadowed, method="retinex", segmenter=Finds(0.0))
+    product = shadowed.alpha > 0.5
+    assert delta_e(output.picture.rgb, shadowed.rgb)[product].mean() > 5
+    gain = output.picture.rgb[product].astype(float).mean() / shadowed.rgb[product].mean()
+    assert 1.2 < gain < 2.1
