@@ -49,7 +49,7 @@ dev: $(VENV)/base $(DAGSTER_HOME)/dagster.yaml ## Dagster's UI and daemon on htt
 
 # -- working on it ---------------------------------------------------------------------------------------------------
 
-.PHONY: test check format lock docs migration
+.PHONY: test check format lock
 test: $(VENV)/dev ## the whole test suite
 	$(BIN)/python -m pytest $(ARGS)
 
@@ -68,9 +68,6 @@ lock: $(VENV)/dev ## make constraints.txt anew
 	$(PIP) install --quiet uv
 	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.10 --all-extras \
 	  --no-annotate --no-header --no-emit-index-url --no-emit-find-links --output-file constraints.txt pyproject.toml
-
-migration: $(VENV)/dev ## a new catalog migration from imgflow/catalog/tables.py (MESSAGE="what changes")
-	$(BIN)/python -m imgflow.catalog.new_migration "$(MESSAGE)"
 
 .PHONY: clean
 clean: ## remove the environment (never the data)

@@ -1,4 +1,4 @@
-"""All settings, from IMGFLOW_* variables or a `.env` file. The README's table is made from this file (`make docs`)."""
+"""All settings, from IMGFLOW_* variables or a `.env` file."""
 
 from pathlib import Path
 from typing import Literal
