@@ -1,5 +1,6 @@
 """The assets: one for each stage, partitioned by batch."""
 
+import warnings
 from collections.abc import Callable
 
 from dagster import (
@@ -12,6 +13,7 @@ from dagster import (
     Failure,
     Jitter,
     MaterializeResult,
+    PreviewWarning,
     RetryPolicy,
     asset,
 )
@@ -64,18 +66,22 @@ def stage_assets(
         work: Callable[[Workspace, Batch, StageRunConfig, AssetExecutionContext], BatchReport],
     ) -> AssetsDefinition:
         device = settings.stage_devices.get(stage, "cpu")
-        key = AssetKey([*prefix, name])
+        with warnings.catch_warnings():
+            # Checks by partition are a preview in Dagster. We know; the log of every process need not say so six times.
+            warnings.simplefilter("ignore", PreviewWarning)
+            check = AssetCheckSpec(
+                CHECK,
+                asset=AssetKey([*prefix, name]),
+                partitions_def=batches,
+                description="No photo of the batch has failed.",
+            )
 
         @asset(
             name=name,
             key_prefix=prefix or None,
             deps=[AssetKey([*prefix, upstream])] if upstream else None,
             partitions_def=batches,
-            check_specs=[
-                AssetCheckSpec(
-                    CHECK, asset=key, partitions_def=batches, description="No photo of the batch has failed."
-                )
-            ],
+            check_specs=[check],
             required_resource_keys={resource},
             retry_policy=RETRY,
             pool=device,
