@@ -14,7 +14,7 @@ from imgflow.photos.decode import DecodedPhoto, decode
 from imgflow.pipeline.contact_sheet import make_pair
 from imgflow.pipeline.naming import ORIGINALS, archive_key, inbox_key
 from imgflow.pipeline.plan import ORIGINAL, ORIGINAL_CHAIN, fingerprint
-from imgflow.pipeline.rejection import forget_rejected, keep_rejected
+from imgflow.pipeline.rejection import failure_values, forget_rejected, keep_rejected
 from imgflow.pipeline.report import BatchReport, Outcome, Status
 from imgflow.pipeline.workspace import Workspace
 from imgflow.store.base import ObjectInfo, Store
@@ -67,13 +67,16 @@ def _look_at(
     if member.state == "waiting":
         return _take_in(workspace, batch, photo, member)
     key = photo.original_key or ""
-    is_archived = former is not None and former.status == "done" and former.chain == ORIGINAL_CHAIN
+    has_failed = photo.error_stage == ORIGINAL
+    is_archived = former is not None and former.status == "done" and former.chain == ORIGINAL_CHAIN and not has_failed
     if is_archived and not force and workspace.store.exists(key):
         return Outcome(photo.key, "unchanged", object_key=key)
     try:
         data = workspace.store.get(key)
     except ObjectNotFoundError:
         error = PhotoError("missing_input", key)
+        with workspace.catalog.begin() as session:
+            update_photo(session, photo.id, photo.version, failure_values(workspace, batch, ORIGINAL, error))
         return Outcome(photo.key, "failed", code=error.code, message=error.message)
     return _archive(workspace, batch, photo, member, _Taken(data, {}))
 
@@ -129,14 +132,12 @@ def _archive(workspace: Workspace, batch: Batch, photo: Photo, member: Member, t
     started = time.perf_counter()
     version = hashlib.sha256(taken.data).hexdigest()
     decoded, error = _decode(taken.data, workspace)
+    status: Status = "done" if error is None else "rejected" if error.refused else "failed"
     if error and error.refused:
         object_key = keep_rejected(workspace.store, photo.key, version, taken.data, error)
-        _, chain = workspace.chains(workspace.recipe_for(batch.folder))
-        status: Status = "rejected"
     else:
         object_key = archive_key(ORIGINALS, photo.key, version)
         _put_verified(workspace.store, object_key, taken.data, version)
-        chain, status = None, "failed" if error else "done"
     result = Result(
         photo_id=photo.id,
         stage=ORIGINAL,
@@ -162,8 +163,7 @@ def _archive(workspace: Workspace, batch: Batch, photo: Photo, member: Member, t
         "height": decoded.source.height if decoded else None,
     }
     if error:
-        values |= {"status": status, "chain": chain}
-        values |= {"error_stage": ORIGINAL, "error_code": error.code, "error_message": error.message}
+        values |= failure_values(workspace, batch, ORIGINAL, error)
     elif version != photo.version or photo.status != "done":
         values |= {"status": "waiting", "chain": None, "error_stage": None, "error_code": None, "error_message": None}
     with workspace.catalog.begin() as session:

@@ -18,7 +18,7 @@ from imgflow.photos.picture import Picture
 from imgflow.pipeline.contact_sheet import Pair, make_pair
 from imgflow.pipeline.naming import published_key, stage_key
 from imgflow.pipeline.plan import ORIGINAL, StagePlan, fingerprint, plan_stage
-from imgflow.pipeline.rejection import forget_rejected, keep_rejected
+from imgflow.pipeline.rejection import failure_values, forget_rejected, keep_rejected
 from imgflow.pipeline.report import BatchReport, Outcome
 from imgflow.pipeline.run_stage import Step, run_stage
 from imgflow.pipeline.workspace import Workspace
@@ -118,7 +118,7 @@ class StageBatch:
             return None
         if former.status == "done" and former.object_key and self.workspace.store.exists(former.object_key):
             if self.stage == "publish" and photo.status != "done":
-                self._record(task, former, {})
+                self._record(task, former)
             return Outcome(
                 photo.key,
                 "unchanged",
@@ -142,7 +142,7 @@ class StageBatch:
         same = former is not None and former.status == "off" and former.fingerprint == task.fingerprint
         if not same or (former and former.object_key != upstream.object_key):
             result = _result(task, self.stage, "off", object_key=upstream.object_key, bytes=upstream.bytes)
-            self._record(task, result, {})
+            self._record(task, result)
         return Outcome(task.photo.key, "off", object_key=upstream.object_key)
 
     # -- photos that need work -----------------------------------------------------------------------------------
@@ -188,7 +188,7 @@ class StageBatch:
         attempts = former.attempts + 1 if former and died and not self.force else 1
         if attempts > _MOST_ATTEMPTS:
             raise PhotoError("crashed", self.stage)
-        self._record(task, _result(task, self.stage, "running", attempts=attempts, object_key=_own_object(former)), {})
+        self._record(task, _result(task, self.stage, "running", attempts=attempts, object_key=_own_object(former)))
 
     def _make(self, task: _Task, plan: StagePlan) -> _Made:
         before = self._load(task)
@@ -233,10 +233,10 @@ class StageBatch:
         store = self.workspace.store
         if self.stage == "publish":
             # Published names are stable: writing below the row's lock keeps an older version from overwriting a newer.
-            self._record(task, result, {made.object_key: made})
+            self._record(task, result, made)
         else:
             store.put(made.object_key, made.data, made.content_type)
-            self._record(task, result, {})
+            self._record(task, result)
         former = _own_object(task.former)
         if former and former != made.object_key:
             store.delete(former)
@@ -245,8 +245,8 @@ class StageBatch:
 
     # -- rows ----------------------------------------------------------------------------------------------------
 
-    def _record(self, task: _Task, result: Result, objects: dict[str, _Made]) -> None:
-        """Write the row, unless a newer version of the photo has come; objects are written below the row's lock."""
+    def _record(self, task: _Task, result: Result, made: _Made | None = None) -> None:
+        """Write the row, unless a newer version of the photo has come; with `made`, its object below the row's lock."""
         values: dict[str, Any] = {"updated_at": now()}
         if result.status in ("done", "off") and task.photo.error_stage == self.stage:
             values |= {"status": "waiting", "error_stage": None, "error_code": None, "error_message": None}
@@ -254,18 +254,15 @@ class StageBatch:
             values |= {"status": "done", "chain": task.chain}
         with self.workspace.catalog.begin() as session:
             update_photo(session, task.photo.id, task.version, values)
-            for key, made in objects.items():
-                self.workspace.store.put(key, made.data, made.content_type)
+            if made:
+                self.workspace.store.put(made.object_key, made.data, made.content_type)
             save_result(session, result)
 
     def _fail(self, task: _Task, error: PhotoError) -> Outcome:
         self.log.warning("%s: %s: %s", task.photo.key, error.code, error.message)
-        status = "rejected" if error.refused else "failed"
-        chain = None
+        values = failure_values(self.workspace, self.batch, self.stage, error)
         if error.refused:
-            _, chain = self.workspace.chains(self.workspace.recipe_for(self.batch.folder))
-            original = self.workspace.store.get(task.photo.original_key or "")
-            keep_rejected(self.workspace.store, task.photo.key, task.version, original, error)
+            self._keep_rejected(task, error)
         result = _result(
             task,
             self.stage,
@@ -274,12 +271,18 @@ class StageBatch:
             error_code=error.code,
             error_message=error.message,
         )
-        values = {"status": status, "chain": chain, "error_stage": self.stage}
-        values |= {"error_code": error.code, "error_message": error.message}
         with self.workspace.catalog.begin() as session:
             update_photo(session, task.photo.id, task.version, values)
             save_result(session, result)
-        return Outcome(task.photo.key, status, code=error.code, message=error.message)
+        return Outcome(task.photo.key, values["status"], code=error.code, message=error.message)
+
+    def _keep_rejected(self, task: _Task, error: PhotoError) -> None:
+        try:
+            original = self.workspace.store.get(task.photo.original_key or "")
+        except ObjectNotFoundError:
+            self.log.warning("%s: the original has been taken away, there is nothing to keep", task.photo.key)
+            return
+        keep_rejected(self.workspace.store, task.photo.key, task.version, original, error)
 
 
 def _task(plan: StagePlan, photo: Photo, results: dict[tuple[int, str], Result], upstream: str) -> _Task:

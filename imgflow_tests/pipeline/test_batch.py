@@ -353,3 +353,20 @@ def test_very_long_and_strange_names_come_out(shop: Shop, tmp_path: Path):
         shop.run(batch)
     assert len(shop.objects("published/")) == len(names)
     assert shop.objects("inbox/") == []
+
+
+def test_an_original_taken_away_by_hand_is_named_and_heals(shop: Shop):
+    data = photo_bytes(3)
+    shop.drop("a.jpg", data)
+    (batch,) = shop.look()
+    shop.take_in(batch)
+    (original,) = shop.objects("originals/")
+    shop.workspace.store.delete(original)
+    reports = shop.run(batch)
+    assert [outcome.code for outcome in reports["original"].outcomes] == ["missing_input"]
+    assert statuses(reports["publish"]) == {"a.jpg": "skipped"}
+    photo = shop.photo("a.jpg")
+    assert (photo.status, photo.error_stage, photo.error_code) == ("failed", "original", "missing_input")
+    shop.workspace.store.put(original, data)
+    assert statuses(shop.run(batch)["publish"]) == {"a.jpg": "done"}
+    assert shop.photo("a.jpg").error_code is None
