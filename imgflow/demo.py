@@ -21,6 +21,7 @@ from imgflow.catalog.results import results_of
 from imgflow.catalog.tables import Batch, Photo, Result
 from imgflow.defs.resources import WorkspaceResource
 from imgflow.downloads import Downloads
+from imgflow.execution.workers import Workers
 from imgflow.models.store import ModelStore
 from imgflow.photos.decode import decode
 from imgflow.pipeline.contact_sheet import Pair, make_pair, paste_pairs
@@ -68,6 +69,7 @@ def main(photos: Path | None, megapixels: float | None) -> None:
             if daemon is not None:
                 daemon.terminate()
                 daemon.wait(timeout=60)
+                Workers(settings).stop()
         partitions = instance.get_materialized_partitions(AssetKey(PUBLISHED))
     _show(workspace, state)
     is_complete = len(state.photos) == len(keys) == state.finished

@@ -145,3 +145,7 @@ class ModelUnavailableError(InfrastructureError):
 
 class DeviceUnavailableError(InfrastructureError):
     """The device that was asked for is not there and falling back is not allowed."""
+
+
+class WorkerLostError(InfrastructureError):
+    """No resident worker could be started, or none took the step."""

@@ -63,12 +63,26 @@ class Settings(BaseSettings):
 
     device: Literal["auto", "cpu", "cuda", "mps"] = Field(default="auto", description="where models run")
     strict_device: bool = Field(default=False, description="fail rather than fall back to another device")
-    executor: Literal["in_process", "multiprocess"] = Field(
-        default="in_process", description="Dagster executor of a run"
+    executor: Literal["resident", "in_process", "multiprocess", "celery"] = Field(
+        default="resident",
+        description="where steps run: in resident workers, one a device; in the run's process; in one each; by Celery",
     )
     stage_devices: dict[str, Literal["cpu", "gpu"]] = Field(
         default_factory=lambda: {"matte": "gpu", "enhance": "gpu"},
         description="stages whose steps are tagged and pooled as gpu, as JSON",
+    )
+    celery_broker_url: SecretStr = Field(
+        default=SecretStr(""), description="queues and results of the celery executor, such as redis://:password@host/0"
+    )
+    celery_lost_seconds: int = Field(
+        default=90, ge=15, description="a step whose Celery worker has been gone this long goes to another worker"
+    )
+    workers: dict[str, int] = Field(
+        default_factory=dict,
+        description='resident workers by device, as JSON: {"cpu": 2}; else one for the CPU and one for each GPU',
+    )
+    worker_idle_seconds: float = Field(
+        default=900.0, gt=0, description="a resident worker without a step for so long ends and frees its memory"
     )
     threads: int = Field(default=0, ge=0, description="threads a model may use; 0: one for each core")
 

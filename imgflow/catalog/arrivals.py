@@ -9,6 +9,7 @@ from typing import Literal, TypeVar
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
+from imgflow.catalog.database import take_turn
 from imgflow.catalog.tables import Batch, Member, Photo, RunRequest, now
 
 Source = Literal["inbox", "prefix"]
@@ -42,15 +43,22 @@ class Seen:
     listing: str | None
 
 
-def waiting(session: Session, source: Source) -> dict[str, Seen]:
-    """The objects that are registered and not yet taken out of the source, by key."""
-    rows = session.execute(
+def waiting(session: Session, source: Source, keys: Sequence[str] | None = None) -> dict[str, Seen]:
+    """The objects that are registered and not yet taken out of the source, by key; of these keys only, if given.
+
+    Of a photo that waits in several versions, the newest.
+    """
+    statement = (
         select(Photo.key, Member.stamp, Member.listing_stamp)
         .join(Member, Member.photo_id == Photo.id)
         .where(Member.state == "waiting", Photo.source == source)
         .order_by(Member.batch_id)
     )
-    return {key: Seen(stamp, listing) for key, stamp, listing in rows}
+    found: dict[str, Seen] = {}
+    for chunk in [None] if keys is None else chunks(keys, CHUNK):
+        rows = session.execute(statement if chunk is None else statement.where(Photo.key.in_(chunk)))
+        found |= {key: Seen(stamp, listing) for key, stamp, listing in rows}
+    return found
 
 
 def taken(session: Session, source: Source, keys: Sequence[str]) -> dict[str, Seen]:
@@ -81,11 +89,16 @@ def register(
 ) -> list[Batch]:
     """Write photos, batches, members and run requests for these objects, in the caller's transaction.
 
-    A batch holds photos of one folder. With `batch_size` 1 a batch's key is its photo's key and is used again
+    An object that waits already with this very content is left out: somebody else has registered it since the caller
+    looked. A batch holds photos of one folder. With `batch_size` 1 a batch's key is its photo's key and is used again
     when that photo is replaced.
     """
+    take_turn(session)
+    arrivals = list(arrivals)
+    known = waiting(session, source, [arrival.key for arrival in arrivals])
+    new = [arrival for arrival in arrivals if arrival.key not in known or known[arrival.key].stamp != arrival.stamp]
     batches: list[Batch] = []
-    by_folder = sorted(arrivals, key=lambda arrival: (folder_of(arrival.key), arrival.key))
+    by_folder = sorted(new, key=lambda arrival: (folder_of(arrival.key), arrival.key))
     for folder, group in itertools.groupby(by_folder, key=lambda arrival: folder_of(arrival.key)):
         for chunk in chunks(list(group), min(batch_size, CHUNK)):
             photos = _photos(session, [arrival.key for arrival in chunk], source)
@@ -103,6 +116,7 @@ def register(
 
 def open_batch(session: Session, folder: str, kind: BatchKind, only_photo: str | None = None) -> Batch:
     """A new open batch of the folder with its run request; with `only_photo`, that photo's own batch, opened again."""
+    take_turn(session)
     batch = session.scalar(select(Batch).where(Batch.key == partition_key(only_photo))) if only_photo else None
     if batch is None:
         batch = Batch(key="", folder=folder, kind=kind, state="open", opened_at=now())

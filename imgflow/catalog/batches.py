@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from sqlalchemy import and_, func, or_, select, update
 from sqlalchemy.orm import Session
 
+from imgflow.catalog.database import Catalog, take_turn
 from imgflow.catalog.tables import Batch, Identity, Member, Photo, RunRequest, now
 
 
@@ -19,13 +20,24 @@ class Requested:
     reason: str
 
 
-def catalog_id(session: Session) -> str:
-    """Which catalog this is; made up at the first call."""
-    identity = session.scalar(select(Identity))
-    if identity is None:
-        identity = Identity(id=uuid.uuid4().hex)
-        session.add(identity)
-        session.flush()
+def catalog_id(catalog: Catalog) -> str:
+    """Which catalog this is; made up at the first call, and the same for all who call at once.
+
+    Raises:
+        CatalogUnavailableError: the database is away.
+    """
+    with catalog.read() as session:
+        known = session.scalar(select(Identity.id))
+    return known or _made_up_id(catalog)
+
+
+def _made_up_id(catalog: Catalog) -> str:
+    with catalog.begin() as session:
+        take_turn(session)
+        identity = session.scalar(select(Identity))
+        if identity is None:
+            identity = Identity(id=uuid.uuid4().hex)
+            session.add(identity)
     return identity.id
 
 
@@ -59,6 +71,7 @@ def requests_after(session: Session, cursor: int, limit: int) -> list[Requested]
 
 def request_run(session: Session, batch: Batch, reason: str) -> None:
     """Ask for one more run of the batch."""
+    take_turn(session)
     session.add(RunRequest(batch_id=batch.id, reason=reason, created_at=now()))
     session.flush()
 

@@ -12,17 +12,23 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from filelock import FileLock
 from sqlalchemy import Engine, create_engine, event, text
-from sqlalchemy.engine import make_url
+from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DatabaseError, DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as NoFreeConnectionError
 from sqlalchemy.orm import Session
 
 from imgflow.errors import CatalogUnavailableError, SettingsError
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
-# Any number works as long as every imgflow uses the same one.
-_POSTGRES_LOCK = 0x696D67666C6F77
+# Any two numbers work as long as every imgflow uses the same ones.
+_MIGRATION_LOCK = 0x696D67666C6F77
+_WRITER_LOCK = _MIGRATION_LOCK + 1
 
+# Integrity and programming errors are subclasses of these; they are imgflow's own mistakes and keep their traceback.
 _AWAY = (OperationalError, InterfaceError, DatabaseError)
+_PERMISSION_DENIED = "42501"
+
+_CONNECT_SECONDS = 10
 
 
 class Catalog:
@@ -38,8 +44,9 @@ class Catalog:
             url: SQLAlchemy URL. Plain `postgresql://` means psycopg2, the driver of the `cluster` extra.
 
         Raises:
-            SettingsError: the URL cannot be read.
-            CatalogUnavailableError: the database does not answer, or a newer imgflow has changed its schema.
+            SettingsError: the URL cannot be read, or its driver is not installed.
+            CatalogUnavailableError: the database does not answer, its file cannot be made, or a newer imgflow has
+                changed its schema.
         """
         self.engine = _engine(url)
         with self._translating():
@@ -78,33 +85,60 @@ class Catalog:
     def _translating(self) -> Generator[None]:
         try:
             yield
+        except NoFreeConnectionError as error:
+            raise self._unavailable(str(error)) from error
         except DBAPIError as error:
-            # Integrity and programming errors are imgflow's own mistakes and keep their traceback.
-            if not error.connection_invalidated and type(error) not in (
-                OperationalError,
-                InterfaceError,
-                DatabaseError,
-            ):
+            denied = getattr(error.orig, "pgcode", None) == _PERMISSION_DENIED
+            if not (error.connection_invalidated or denied or type(error) in _AWAY):
                 raise
-            raise CatalogUnavailableError(
-                f"the catalog {self.describe()} does not answer ({str(error.orig).strip()}); "
-                "check IMGFLOW_CATALOG_URL, that the database runs, and its disk"
-            ) from error
+            raise self._unavailable(" ".join(str(error.orig).split())) from error
+
+    def _unavailable(self, reason: str) -> CatalogUnavailableError:
+        return CatalogUnavailableError(
+            f"the catalog {self.describe()} does not answer ({reason}); "
+            "check IMGFLOW_CATALOG_URL, that the database runs, its user's rights, and its disk"
+        )
+
+
+def take_turn(session: Session) -> None:
+    """Be the only writer of batches and run requests until the transaction ends.
+
+    Two that register the same photos then come one after the other, and the ids of run requests show up in their order,
+    which the sensor's cursor relies on. SQLite has only one writer anyhow.
+    """
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _WRITER_LOCK})
 
 
 def _engine(location: str) -> Engine:
     try:
         url = make_url(location)
+        if url.drivername in ("postgresql", "postgres"):
+            # SQLAlchemy 2.1 would take psycopg 3; dagster-postgres, in the same process, needs psycopg2.
+            url = url.set(drivername="postgresql+psycopg2")
+        if url.get_backend_name() == "sqlite":
+            return _sqlite_engine(url)
+        patience = {} if "connect_timeout" in url.query else {"connect_timeout": _CONNECT_SECONDS}
+        return create_engine(url, pool_pre_ping=True, connect_args=patience)
     except ArgumentError as error:
         raise SettingsError("IMGFLOW_CATALOG_URL: not a database URL, such as postgresql://user@host/name") from error
-    if url.drivername in ("postgresql", "postgres"):
-        # SQLAlchemy 2.1 would take psycopg 3; dagster-postgres, in the same process, needs psycopg2.
-        url = url.set(drivername="postgresql+psycopg2")
-    if url.get_backend_name() != "sqlite":
-        return create_engine(url, pool_pre_ping=True)
+    except ModuleNotFoundError as error:
+        raise SettingsError(
+            f"IMGFLOW_CATALOG_URL: its driver {error.name} is not installed: pip install 'imgflow[cluster]'"
+        ) from error
+
+
+def _sqlite_engine(url: URL) -> Engine:
     if url.database and url.database != ":memory:":
-        Path(url.database).parent.mkdir(parents=True, exist_ok=True)
-        _use_wal(Path(url.database))
+        path = Path(url.database)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            _use_wal(path)
+        except OSError as error:
+            raise CatalogUnavailableError(
+                f"the catalog {path} cannot be opened ({error.strerror or error}); "
+                "check IMGFLOW_HOME or IMGFLOW_CATALOG_URL, and the rights of that folder"
+            ) from error
     engine = create_engine(url, connect_args={"timeout": 60})
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
@@ -139,7 +173,7 @@ def _migrate(engine: Engine) -> None:
     with engine.begin() as connection:
         # SQLite's BEGIN IMMEDIATE already keeps others out; PostgreSQL needs a lock of its own.
         if engine.dialect.name == "postgresql":
-            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _POSTGRES_LOCK})
+            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK})
         current = MigrationContext.configure(connection).get_current_revision()
         if current == head:
             return

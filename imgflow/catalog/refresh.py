@@ -7,7 +7,9 @@ from sqlalchemy import and_, not_, or_, select
 from sqlalchemy.orm import Session
 
 from imgflow.catalog.arrivals import open_batch
-from imgflow.catalog.tables import Batch, Member, Photo
+from imgflow.catalog.batches import request_run
+from imgflow.catalog.database import take_turn
+from imgflow.catalog.tables import Batch, Member, Photo, now
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,23 @@ def stale_photos(session: Session, scope: Scope) -> Iterator[StalePhoto]:
         statement = statement.where(or_(Photo.folder == scope.folder, Photo.folder.like(below, escape="\\")))
     for row in session.execute(statement.execution_options(yield_per=1000)):
         yield StalePhoto(*row)
+
+
+def reopen_canceled(session: Session) -> int:
+    """Ask again for canceled batches whose photos still wait in their source; returns how many.
+
+    Such photos are not archived, so that `stale_photos` does not see them, and they are registered, so that the sensor
+    does not either. To be called before `stale_photos`, in the caller's transaction.
+    """
+    take_turn(session)
+    left = select(Member.batch_id).join(Photo, Photo.id == Member.photo_id)
+    left = left.where(Member.state == "waiting", Photo.batch_id == Member.batch_id)
+    batches = session.scalars(select(Batch).where(Batch.state == "canceled", Batch.id.in_(left)).order_by(Batch.id))
+    reopened = batches.all()
+    for batch in reopened:
+        batch.state, batch.opened_at, batch.finished_at = "open", now(), None
+        request_run(session, batch, "refresh")
+    return len(reopened)
 
 
 def add_refresh_batch(session: Session, folder: str, photos: list[StalePhoto]) -> Batch:

@@ -85,7 +85,7 @@ def stage_assets(
             required_resource_keys={resource},
             retry_policy=RETRY,
             pool=device,
-            op_tags={"imgflow/device": device, "imgflow/stage": stage},
+            op_tags={"imgflow/device": device, "imgflow/stage": stage, "dagster-celery/queue": device},
             group_name="_".join([*prefix, "imgflow"]),
             code_version=code_version,
             description=_DESCRIPTIONS[name],

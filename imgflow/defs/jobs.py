@@ -1,6 +1,6 @@
 """The jobs: a batch through all stages, and the planning of the nightly refresh."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from dagster import (
     AssetsDefinition,
@@ -19,18 +19,29 @@ from dagster._core.definitions.unresolved_asset_job_definition import Unresolved
 
 from imgflow.defs.assets import RETRY
 from imgflow.defs.resources import WorkspaceResource
+from imgflow.execution.resident import resident_executor
 from imgflow.pipeline.refresh import plan_refresh
 from imgflow.settings import Settings
 
-_EXECUTORS: dict[str, ExecutorDefinition] = {
-    "in_process": in_process_executor,
-    "multiprocess": multiprocess_executor,
+
+def _celery(settings: Settings) -> ExecutorDefinition:
+    # dagster-celery comes with the `cluster` extra only.
+    from imgflow.execution.celery_queues import queue_executor
+
+    return queue_executor(settings)
+
+
+_EXECUTORS: dict[str, Callable[[Settings], ExecutorDefinition]] = {
+    "resident": resident_executor,
+    "in_process": lambda _: in_process_executor,
+    "multiprocess": lambda _: multiprocess_executor,
+    "celery": _celery,
 }
 
 
 def executor_of(settings: Settings) -> ExecutorDefinition:
     """The executor that the settings name."""
-    return _EXECUTORS[settings.executor]
+    return _EXECUTORS[settings.executor](settings)
 
 
 def batch_job(settings: Settings, assets: Sequence[AssetsDefinition], prefix: str) -> UnresolvedAssetJobDefinition:

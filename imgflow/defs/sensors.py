@@ -63,10 +63,9 @@ def drop_folder_sensor(
         workspace_resource: WorkspaceResource = getattr(context.resources, resource)
         workspace = workspace_resource.open()
         look = look_into_inbox(workspace)
-        with workspace.catalog.begin() as session:
-            catalog = catalog_id(session)
+        catalog = catalog_id(workspace.catalog)
         cursor = _cursor(context.cursor, catalog)
-        _look_after_open_batches(context.instance, workspace.catalog, cursor, prefix)
+        _look_after_open_batches(context.instance, workspace.catalog, cursor)
         with workspace.catalog.read() as session:
             requests = requests_after(session, cursor, settings.drop_runs_per_tick)
         last = requests[-1].id if requests else cursor
@@ -100,7 +99,7 @@ def _told(look: Look) -> str:
     return f"nothing new in the inbox ({growing}{look.waiting} waiting for their run)"
 
 
-def _look_after_open_batches(instance: DagsterInstance, catalog: Catalog, cursor: int, prefix: str) -> None:
+def _look_after_open_batches(instance: DagsterInstance, catalog: Catalog, cursor: int) -> None:
     """Ask again for batches whose run is gone for good: retries used up, or the Dagster instance was made anew."""
     with catalog.read() as session:
         candidates = open_batches(session, cursor, _LOOKED_AFTER)

@@ -1,6 +1,7 @@
 """From a model's name to a model that is ready, loaded once a process."""
 
 import threading
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
@@ -56,6 +57,14 @@ def load_segmenter(
     return LOADERS[model.family](model, store.ensure(name, progress), device, strict, threads)
 
 
+_in_process: "weakref.WeakSet[Models]" = weakref.WeakSet()
+
+
+def held_models() -> list[tuple[str, str]]:
+    """Name and device of each model that this process has in memory."""
+    return [held for models in list(_in_process) for held in models.held()]
+
+
 class Models:
     """Models that stay in memory: each is loaded at its first use, once, whatever the number of threads.
 
@@ -77,6 +86,7 @@ class Models:
         self._lock = threading.Lock()
         self._loading: dict[str, threading.Lock] = {}
         self._loaded: dict[str, Segmenter] = {}
+        _in_process.add(self)
 
     def segmenter(self, name: str) -> Segmenter:
         """The segmenter of that name; raises as `load_segmenter`. A failed load is tried again at the next call."""
@@ -86,6 +96,11 @@ class Models:
             if name not in self._loaded:
                 self._loaded[name] = self._load(name)
             return self._loaded[name]
+
+    def held(self) -> list[tuple[str, str]]:
+        """Name and device of each model in memory."""
+        with self._lock:
+            return [(name, model.device) for name, model in self._loaded.items()]
 
     def unload(self) -> None:
         """Forgets all models, so that their memory is freed once nobody uses them any more."""

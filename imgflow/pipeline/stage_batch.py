@@ -1,5 +1,6 @@
 """One stage on every photo of a batch: skip what is there, do the rest, record each outcome."""
 
+import contextlib
 import time
 from dataclasses import dataclass
 from logging import Logger
@@ -157,12 +158,18 @@ class StageBatch:
             return self._fail(task, error)
         except MemoryError:
             return self._fail(task, PhotoError("out_of_memory"))
-        except (InfrastructureError, PhotoReplacedError):
+        except PhotoReplacedError:
+            raise
+        except InfrastructureError:
+            self._forgive(task)
             raise
         except Exception as error:
             # A mistake of ours on one photo must not stop the others; the log has the traceback.
             self.log.exception("%s: the %s stage failed", key, self.stage)
             return self._fail(task, PhotoError("internal", f"{type(error).__name__}: {error}"))
+        except BaseException:
+            self._forgive(task)  # somebody cancelled the run
+            raise
         step = made.step
         if step.fallback:
             self.log.warning("%s: %s fell back: %s", key, self.stage, step.fallback)
@@ -183,12 +190,25 @@ class StageBatch:
         Raises:
             PhotoError: `crashed`, when it has died on this photo too often.
         """
-        former = task.former
-        died = former is not None and former.status == "running" and former.fingerprint == task.fingerprint
-        attempts = former.attempts + 1 if former and died and not self.force else 1
+        attempts = self._attempts_before(task) + 1
         if attempts > _MOST_ATTEMPTS:
             raise PhotoError("crashed", self.stage)
-        self._record(task, _result(task, self.stage, "running", attempts=attempts, object_key=_own_object(former)))
+        self._note_attempts(task, attempts)
+
+    def _forgive(self, task: _Task) -> None:
+        """The process lives: what stopped it is not held against the photo."""
+        # The catalog itself may be what is away.
+        with contextlib.suppress(InfrastructureError, PhotoReplacedError):
+            self._note_attempts(task, self._attempts_before(task))
+
+    def _attempts_before(self, task: _Task) -> int:
+        former = task.former
+        died = former is not None and former.status == "running" and former.fingerprint == task.fingerprint
+        return former.attempts if former and died and not self.force else 0
+
+    def _note_attempts(self, task: _Task, attempts: int) -> None:
+        values = {"attempts": attempts, "object_key": _own_object(task.former)}
+        self._record(task, _result(task, self.stage, "running", **values))
 
     def _make(self, task: _Task, plan: StagePlan) -> _Made:
         before = self._load(task)

@@ -1,7 +1,5 @@
 """Photos, batches and members written together."""
 
-from pathlib import Path
-
 import pytest
 from sqlalchemy import select
 
@@ -9,11 +7,6 @@ from imgflow.catalog.arrivals import Arrival, note_touched, register, waiting
 from imgflow.catalog.batches import find_batch, members_of, requests_after
 from imgflow.catalog.database import Catalog
 from imgflow.catalog.tables import Batch, Member, Photo
-
-
-@pytest.fixture
-def catalog(tmp_path: Path) -> Catalog:
-    return Catalog(f"sqlite:///{tmp_path / 'catalog.db'}")
 
 
 def arrivals(*keys: str, stamp: str = "sha256:1") -> list[Arrival]:

@@ -19,22 +19,20 @@ def url(tmp_path: Path) -> str:
     return f"sqlite:///{tmp_path / 'deep' / 'catalog.db'}"
 
 
-def test_the_migrations_give_exactly_the_tables(tmp_path: Path):
-    catalog = Catalog(url(tmp_path))
+def test_the_migrations_give_exactly_the_tables(catalog: Catalog):
     with catalog.engine.connect() as connection:
         assert compare_metadata(MigrationContext.configure(connection), Table.metadata) == []
 
 
-def test_a_catalog_of_a_newer_imgflow_is_not_touched(tmp_path: Path):
-    catalog = Catalog(url(tmp_path))
+def test_a_catalog_of_a_newer_imgflow_is_not_touched(catalog: Catalog, catalog_url: str):
     with catalog.begin() as session:
         session.execute(text("UPDATE alembic_version SET version_num = '9999'"))
     with pytest.raises(CatalogUnavailableError, match="9999"):
-        Catalog(url(tmp_path))
+        Catalog(catalog_url)
 
 
-def test_many_processes_may_open_a_new_catalog_at_once(tmp_path: Path):
-    code = f"from imgflow.catalog.database import Catalog; Catalog({url(tmp_path)!r})"
+def test_many_processes_may_open_a_new_catalog_at_once(catalog_url: str):
+    code = f"from imgflow.catalog.database import Catalog; Catalog({catalog_url!r})"
     processes = [subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE) for _ in range(4)]
     for process in processes:
         _, error = process.communicate(timeout=60)
@@ -80,6 +78,19 @@ def test_a_full_or_unwritable_disk_is_told(tmp_path: Path):
         Catalog(f"sqlite:///{tmp_path / 'catalog.db'}")
 
 
-def test_a_url_that_is_none_is_a_settings_mistake():
+def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path):
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(CatalogUnavailableError, match=r"cannot be opened .*IMGFLOW_HOME"):
+        Catalog(f"sqlite:///{tmp_path / 'file' / 'catalog.db'}")
+
+
+@pytest.mark.parametrize("url", ["not a url", "nosuchdatabase://host/name"])
+def test_a_url_that_is_none_is_a_settings_mistake(url: str):
     with pytest.raises(SettingsError, match="IMGFLOW_CATALOG_URL"):
-        Catalog("not a url")
+        Catalog(url)
+
+
+def test_a_missing_driver_is_told(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setitem(sys.modules, "psycopg2", None)
+    with pytest.raises(SettingsError, match=r"psycopg2 .*pip install 'imgflow\[cluster\]'"):
+        Catalog("postgresql://host/name")

@@ -105,6 +105,10 @@ class Installation:
         """`kill -9` of every process that executes a run."""
         return _kill_all(process for process in self.processes() if "multiprocessing.spawn" in _command(process))
 
+    def kill_workers(self) -> bool:
+        """`kill -9` of every resident worker."""
+        return _kill_all(process for process in self.processes() if "imgflow.execution.worker" in _command(process))
+
     def _is_ours(self, process: psutil.Process) -> bool:
         with contextlib.suppress(psutil.Error):
             is_zombie = process.status() == psutil.STATUS_ZOMBIE

@@ -1,4 +1,4 @@
-"""`kill -9` of run, daemon and code server while photos come in: nothing is lost and nothing is done twice."""
+"""`kill -9` of worker, run, code server and daemon while photos come in: nothing is lost and nothing is done twice."""
 
 import random
 import time
@@ -11,17 +11,22 @@ from imgflow_tests.daemon.installation import Installation
 pytestmark = pytest.mark.server
 
 PHOTOS = 30
-KILLS = 10
+KILLS = 12
 
 
-def test_thirty_photos_survive_ten_kills(
+def test_thirty_photos_survive_twelve_kills(
     install: Callable[..., Installation], small_photos: Callable[[int], dict[str, bytes]]
 ):
     installation = install(batch_size=5)
     photos = small_photos(PHOTOS)
     moments = random.Random(11)
     # A daemon needs a minute to see that its code server is gone. One that is killed next is started anew at once.
-    killers = [installation.kill_runs, installation.kill_code_servers, installation.kill_daemon]
+    killers = [
+        installation.kill_workers,
+        installation.kill_runs,
+        installation.kill_code_servers,
+        installation.kill_daemon,
+    ]
     waiting = list(photos)
     kills: list[str] = []
     installation.start_daemon()

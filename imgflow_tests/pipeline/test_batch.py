@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import os
 from pathlib import Path
 from typing import Any
 
@@ -240,7 +241,7 @@ def test_a_process_that_dies_twice_on_a_photo_marks_it_crashed_and_goes_on(shop:
     def deadly(segmenter: Any) -> Any:
         def call(rgb: Any) -> Any:
             if rgb[36, 48, 0] < 60:  # photo a
-                raise KeyboardInterrupt
+                os._exit(9)
             return segmenter(rgb)
 
         call.device, call.fallback = "cpu", None  # type: ignore[attr-defined]
@@ -248,8 +249,11 @@ def test_a_process_that_dies_twice_on_a_photo_marks_it_crashed_and_goes_on(shop:
 
     shop.workspace.models.wrap = deadly  # type: ignore[attr-defined]
     for _ in range(2):
-        with pytest.raises(KeyboardInterrupt):
+        child = os.fork()
+        if not child:
             shop.stage(batch, "matte")
+            os._exit(0)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
     report = shop.stage(batch, "matte")
     assert {outcome.key: outcome.code for outcome in report.outcomes} == {"a.jpg": "crashed", "b.jpg": None}
     # The same batch's next restart leaves it alone; a person who runs the closed batch again tries it anew.
@@ -260,6 +264,25 @@ def test_a_process_that_dies_twice_on_a_photo_marks_it_crashed_and_goes_on(shop:
     shop.workspace.models.wrap = lambda segmenter: segmenter  # type: ignore[attr-defined]
     assert {report.counts.get("failed", 0) for report in shop.run(batch).values()} == {0}
     assert shop.photo("a.jpg").status == "done"
+
+
+@pytest.mark.parametrize("trouble", [KeyboardInterrupt, StoreUnavailableError("gone")])
+def test_cancelling_a_run_or_trouble_elsewhere_is_not_held_against_the_photo(shop: Shop, trouble: Any):
+    shop.drop("a.jpg")
+    (batch,) = shop.look()
+    shop.take_in(batch)
+    shop.stage(batch, "denoise")
+    shop.stage(batch, "shadow")
+
+    def troubled(_segmenter: Any) -> Any:
+        raise trouble
+
+    shop.workspace.models.wrap = troubled  # type: ignore[attr-defined]
+    for _ in range(4):
+        with pytest.raises((KeyboardInterrupt, StoreUnavailableError)):
+            shop.stage(batch, "matte")
+    shop.workspace.models.wrap = lambda segmenter: segmenter  # type: ignore[attr-defined]
+    assert statuses(shop.stage(batch, "matte")) == {"a.jpg": "done"}
 
 
 def test_our_own_mistake_on_one_photo_is_recorded_and_the_others_go_on(shop: Shop):

@@ -1,0 +1,194 @@
+"""The resident executor, with real workers: where steps run, and what happens when workers die, hang or grow old."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+import yaml
+from dagster import DagsterEventType, DagsterInstance
+
+from imgflow.execution.wire import Record, WorkerUnreachableError, log_path
+from imgflow.execution.workers import Workers
+from imgflow.settings import Settings
+from imgflow_tests.execution import trials
+
+pytestmark = pytest.mark.server
+
+
+class Bench:
+    """A home with a Dagster instance, in which trial jobs are run as processes of their own."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        self.dagster_home = home / "dagster"
+        self.dagster_home.mkdir(parents=True)
+        (self.dagster_home / "dagster.yaml").write_text(yaml.safe_dump({"telemetry": {"enabled": False}}))
+        self.folder = home / "told"
+        self.folder.mkdir()
+        self.variables: dict[str, str] = {}
+        self.runs: list[subprocess.Popen[bytes]] = []
+
+    @property
+    def workers(self) -> Workers:
+        return Workers(Settings(home=self.home))
+
+    def start(self, job: str) -> subprocess.Popen[bytes]:
+        environment = {
+            **os.environ,
+            "IMGFLOW_HOME": str(self.home),
+            "DAGSTER_HOME": str(self.dagster_home),
+            "PYTHONWARNINGS": "ignore",
+            trials.FOLDER: str(self.folder),
+            **self.variables,
+        }
+        command = [sys.executable, "-m", "imgflow_tests.execution.trials", job]
+        run = subprocess.Popen(
+            command, env=environment, cwd=Path(trials.__file__).parents[2], stderr=subprocess.DEVNULL
+        )
+        self.runs.append(run)
+        return run
+
+    def run(self, job: str) -> int:
+        return self.start(job).wait(timeout=90)
+
+    def told(self, name: str) -> str:
+        return (self.folder / name).read_text()
+
+    def failures(self) -> list[str]:
+        """The errors of failed and retried steps of the latest run."""
+        with DagsterInstance.from_config(str(self.dagster_home)) as instance:
+            (run,) = instance.get_runs(limit=1)
+            kinds = {DagsterEventType.STEP_FAILURE, DagsterEventType.STEP_UP_FOR_RETRY}
+            events = [entry.dagster_event for entry in instance.all_logs(run.run_id, of_type=kinds)]
+        return [str(event.event_specific_data.error) for event in events if event]  # type: ignore[union-attr]
+
+    def worker(self, device: str = "cpu") -> Record:
+        (worker,) = [worker for worker in self.workers.alive() if worker.device == device]
+        return worker
+
+    def stop(self) -> None:
+        for run in self.runs:
+            run.kill()
+            run.wait()
+        for worker in self.workers.alive():
+            os.kill(worker.pid, signal.SIGKILL)
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Bench]:
+    bench = Bench(tmp_path / "home")
+    try:
+        yield bench
+    finally:
+        bench.stop()
+
+
+def wait(reached: Callable[[], Any], seconds: float = 30) -> None:
+    deadline = time.monotonic() + seconds
+    while not reached():
+        assert time.monotonic() < deadline, "waited too long"
+        time.sleep(0.02)
+
+
+def test_steps_run_in_the_worker_of_their_device_and_it_stays(bench: Bench):
+    assert bench.run("both_devices") == 0
+    workers = {worker.device: worker.pid for worker in bench.workers.alive()}
+    assert bench.run("both_devices") == 0
+    told = [path.name.split("-")[0] + path.read_text().split()[0] for path in bench.folder.iterdir()]
+    assert sorted(told) == sorted(2 * [f"cpu{workers['cpu']}", f"gpu{workers['gpu']}"])
+    assert bench.worker("cpu").ask("state")["done"] == 2
+
+
+def test_a_worker_that_dies_fails_the_step_with_its_last_words_and_the_retry_has_a_new_one(bench: Bench):
+    assert bench.run("dying_once") == 0
+    (failure,) = bench.failures()
+    assert "died" in failure and "these are my last words" in failure
+    assert bench.told("survived") == str(bench.worker().pid)
+
+
+def test_a_step_that_always_kills_its_worker_fails_the_run(bench: Bench):
+    assert bench.run("dying_always") == 1
+    assert "died" in bench.failures()[0]
+    assert bench.run("both_devices") == 0
+
+
+def test_the_steps_own_mistake_leaves_the_worker_alone(bench: Bench):
+    assert bench.run("raising") == 1
+    assert "the step's own mistake" in bench.failures()[0]
+    assert bench.worker().ask("state")["outcomes"]
+
+
+def test_a_terminated_run_interrupts_its_step_and_keeps_the_worker(bench: Bench):
+    run = bench.start("holding")
+    wait(lambda: (bench.folder / "holding").exists())
+    run.send_signal(signal.SIGINT)
+    run.wait(timeout=30)
+    wait(lambda: (bench.folder / "interrupted").exists())
+    assert bench.told("holding") == str(bench.worker().pid)
+    wait(lambda: bench.worker().ask("state")["running"] is None)
+    assert bench.run("both_devices") == 0
+
+
+def test_a_worker_of_older_settings_finishes_its_step_and_is_replaced(bench: Bench):
+    run = bench.start("holding")
+    wait(lambda: (bench.folder / "holding").exists())
+    old = bench.worker()
+    bench.variables["IMGFLOW_BATCH_SIZE"] = "3"
+    assert bench.run("both_devices") == 0
+    assert old.is_alive() and old.ask("state")["is_closed"]
+    (bench.folder / "let go").touch()
+    assert run.wait(timeout=30) == 0
+    wait(lambda: not old.is_alive())
+    assert bench.worker().version != old.version
+
+
+def test_an_idle_worker_ends(bench: Bench):
+    bench.variables["IMGFLOW_WORKER_IDLE_SECONDS"] = "0.5"
+    assert bench.run("both_devices") == 0
+    wait(lambda: not bench.workers.alive())
+    assert bench.run("both_devices") == 0
+
+
+def test_steps_wait_in_line_when_one_worker_is_busy_and_a_second_is_started_where_allowed(bench: Bench):
+    bench.variables["IMGFLOW_WORKERS"] = '{"cpu": 2}'
+    first = bench.start("holding")
+    wait(lambda: (bench.folder / "holding").exists())
+    assert bench.run("both_devices") == 0
+    assert sorted(worker.name for worker in bench.workers.alive()) == ["cpu-0", "cpu-1", "gpu-0"]
+    (bench.folder / "let go").touch()
+    assert first.wait(timeout=30) == 0
+
+
+def test_workers_stop_at_once_when_told_so(bench: Bench):
+    bench.start("holding")
+    wait(lambda: (bench.folder / "holding").exists())
+    assert bench.workers.stop(now=True, seconds=20) == []
+
+
+def test_nobody_without_the_key_is_answered(bench: Bench):
+    assert bench.run("both_devices") == 0
+    worker = bench.worker()
+    stranger = Record(**{**{name: getattr(worker, name) for name in worker.__dataclass_fields__}, "key": "00" * 32})
+    with pytest.raises(WorkerUnreachableError):
+        stranger.ask("state")
+    assert worker.ask("nonsense") == {"error": "unknown request 'nonsense'"}
+    (record,) = (bench.home / "workers").glob("cpu-0.*.json")
+    assert record.stat().st_mode & 0o077 == 0
+    assert worker.ask("state")["memory"] < psutil.virtual_memory().total
+
+
+def test_a_worker_that_cannot_start_says_why(bench: Bench, monkeypatch: pytest.MonkeyPatch):
+    from imgflow.errors import WorkerLostError
+
+    monkeypatch.setenv("PYTHONPATH", str(bench.folder))
+    (bench.folder / "psutil.py").write_text("raise SystemExit('no psutil today')")
+    with pytest.raises(WorkerLostError, match="no psutil today"):
+        bench.workers.give("cpu", "run/step/0", "{}")
+    assert log_path(bench.home, "cpu", 0).exists()
