@@ -1,9 +1,10 @@
 """The command line."""
 
 import functools
+import io
 import json
+import signal
 import sys
-import time
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -17,8 +18,7 @@ from rich.table import Table
 
 from imgflow import __version__
 from imgflow.downloads import Downloads
-from imgflow.errors import ImgflowError, PhotoError, UsageError
-from imgflow.recipe import Recipe
+from imgflow.errors import ImgflowError, UsageError
 from imgflow.settings import Settings, load_settings
 
 # Results and JSON go to stdout, everything for a person watching to stderr.
@@ -29,15 +29,18 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 def _told_plainly(command: Command) -> Command:
-    """Show imgflow's own errors as a sentence: 2 for a mistake of the user's, 1 for trouble elsewhere."""
+    """Show our own errors as a sentence. Exit code 2: a mistake of the user's; 1: trouble elsewhere; 130: Ctrl-C."""
 
     @functools.wraps(command)
     def wrapped(*args: Any, **kwargs: Any) -> Any:
         try:
             return command(*args, **kwargs)
         except ImgflowError as error:
-            _err.print(f"[bold red]Error:[/] {escape(str(error))}", soft_wrap=True, highlight=False)
+            _tell(f"Error: {error}", "red")
             sys.exit(2 if isinstance(error, UsageError) else 1)
+        except KeyboardInterrupt:
+            _tell("Stopped.", "bold red")
+            sys.exit(128 + signal.SIGINT)
 
     return wrapped  # type: ignore[return-value]
 
@@ -46,12 +49,20 @@ def _told_plainly(command: Command) -> Command:
 @click.version_option(__version__, prog_name="imgflow")
 def main() -> None:
     """Product photos in, clean cutouts out."""
+    # A file's name may be no valid text, or none that this terminal can show: that must not end a run.
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 @main.command()
 @click.argument("paths", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
 @click.option("--out", required=True, type=click.Path(file_okay=False, path_type=Path), help="Folder for the results.")
-@click.option("--recipe", "recipe_file", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="YAML.")
+@click.option(
+    "--recipe",
+    "recipe_file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="YAML file for all photos, in place of each one's own.",
+)
 @click.option("--steps", help="Stages that run, such as denoise,shadow,matte,enhance. Replaces the recipe's.")
 @click.option("--set", "assignments", multiple=True, metavar="STAGE.OPTION=VALUE", help="May be given more than once.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object for each photo on stdout.")
@@ -66,82 +77,45 @@ def process(
 ) -> None:
     """Cut out photos, or folders of photos, without Dagster.
 
-    Writes an RGBA file for each photo. Exit code 0: all done; 1: some photos failed, each is named with its reason on
-    stderr; 2: bad usage.
+    Writes an RGBA file for each photo. A result of an earlier run is replaced; where the photo fails this time it stays
+    as it was, and the error says so. Exit code 0: all done; 1: some photos failed, each is named with its reason on
+    stderr; 2: bad usage; 130: stopped with Ctrl-C, what is finished stays.
     """
     from imgflow.models.loader import Models
-    from imgflow.photos.encode import EXTENSIONS
-    from imgflow.pipeline.files import left_out, plan_files
-    from imgflow.pipeline.workspace import recipe_in_settings
-    from imgflow.recipe_file import load_recipe
+    from imgflow.pipeline.files import left_out, make_folder, plan_files, recipes_for
+    from imgflow.pipeline.single import process_file
+    from imgflow.pipeline.workspace import limits_of
 
     settings = load_settings()
-
-    @functools.cache
-    def recipe_of(beside: Path | None) -> Recipe:
-        file = recipe_file or beside
-        base = load_recipe(file) if file else recipe_in_settings(settings, "")
-        return _adjusted(base, steps, assignments)
-
-    extension = EXTENSIONS[recipe_of(None).publish.format]
-    jobs = plan_files(paths, out, extension)
-    recipes = {job: recipe_of(job.recipe) for job in jobs}
+    jobs = plan_files(paths, out, recipes_for(settings, recipe_file, steps, assignments))
+    make_folder(out)
     for file in left_out(paths):
-        _err.print(f"[dim]{escape(str(file))}: not a photo, left out[/]", soft_wrap=True, highlight=False)
+        _tell(f"{file}: not a photo, left out", "dim")
+    limits = limits_of(settings)
     failed = 0
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=_err, transient=True, disable=not _err.is_terminal) as progress:
         downloads = Downloads(_err, progress)
         models = Models(_model_store(settings), settings.device, settings.strict_device, settings.threads, downloads)
-        task = progress.add_task("photos", total=len(jobs))
-        for job in jobs:
-            record = _process_one(job, recipes[job], settings, models)
-            progress.advance(task)
-            if record["status"] == "failed":
+        for job in progress.track(jobs, description="photos"):
+            processed = process_file(job, limits, models)
+            for step in processed.steps:
+                if step.fallback:
+                    _tell(f"{job.source}: {step.name} fell back: {step.fallback}", "yellow")
+            if processed.error:
                 failed += 1
-                error = record["error"]
-                text = f"{record['input']}: {error['code']}: {error['message']}"
-                _err.print(text, style="red", markup=False, soft_wrap=True, highlight=False)
+                _tell(f"{job.source}: {processed.error.code}: {processed.message}", "red")
             if as_json:
-                click.echo(json.dumps(record, ensure_ascii=False))
-            elif record["status"] == "done":
-                seconds = sum(step["seconds"] for step in record["steps"])
-                _out.print(f"{job.target}  {seconds:.2f} s", markup=False, soft_wrap=True, highlight=False)
-    if failed:
-        _err.print(f"{failed} of {len(jobs)} photos failed", style="bold red", highlight=False)
-        sys.exit(1)
+                click.echo(json.dumps(processed.as_json()))
+            elif not processed.error:
+                _out.print(f"{job.target}  {processed.seconds:.2f} s", markup=False, soft_wrap=True, highlight=False)
+    if failed or not jobs:
+        _tell(f"{failed} of {len(jobs)} photos failed" if failed else "no photos found", "bold red")
+    sys.exit(1 if failed else 0)
 
 
-def _adjusted(recipe: Recipe, steps: str | None, assignments: tuple[str, ...]) -> Recipe:
-    from imgflow.recipe_file import apply_overrides, choose_steps
-
-    if steps is not None:
-        recipe = choose_steps(recipe, steps)
-    return apply_overrides(recipe, list(assignments))
-
-
-def _process_one(job: Any, recipe: Recipe, settings: Settings, models: Any) -> dict[str, Any]:
-    from imgflow.pipeline.files import read_photo, write_result
-    from imgflow.pipeline.single import process_photo
-    from imgflow.pipeline.workspace import limits_of
-
-    started = time.perf_counter()
-    record: dict[str, Any] = {"input": str(job.source), "output": None, "status": "failed", "error": None, "steps": []}
-    try:
-        limits = limits_of(settings)
-        processed = process_photo(read_photo(job.source, limits.max_bytes), recipe, limits, models)
-    except PhotoError as error:
-        return record | {"error": {"code": error.code, "message": error.message}}
-    except MemoryError:
-        error = PhotoError("out_of_memory")
-        return record | {"error": {"code": error.code, "message": error.message}}
-    write_result(job.target, processed.data)
-    return record | {
-        "output": str(job.target),
-        "status": "done",
-        "seconds": round(time.perf_counter() - started, 4),
-        "steps": [step.as_json() for step in processed.steps],
-    }
+def _tell(text: str, style: str) -> None:
+    _err.print(text, style=style, markup=False, soft_wrap=True, highlight=False)
 
 
 @main.group()
@@ -187,6 +161,44 @@ def verify_models(name: str | None) -> None:
         problems += check.state != "ok"
         _out.print(f"{check.model}: {check.path}: {check.state}", markup=False, soft_wrap=True, highlight=False)
     sys.exit(1 if problems else 0)
+
+
+@main.group(invoke_without_command=True)
+@click.option("--json", "as_json", is_flag=True)
+@click.pass_context
+@_told_plainly
+def workers(context: click.Context, as_json: bool) -> None:
+    """The resident workers: what each is doing, and with what in memory."""
+    if context.invoked_subcommand:
+        return
+    from imgflow.execution.workers import Workers
+
+    standings = Workers(load_settings()).standings()
+    if as_json:
+        click.echo(json.dumps([asdict(standing) for standing in standings]))
+        return
+    table = Table("worker", "pid", "device", "models", "memory", "steps done", "now")
+    for standing in standings:
+        models = ", ".join(standing.models) or "none"
+        memory = f"{standing.memory / 1e6:.0f} MB"
+        table.add_row(
+            standing.name, str(standing.pid), standing.device, models, memory, str(standing.steps_done), standing.now
+        )
+    _out.print(table if standings else "no workers; one is started when a step needs it")
+
+
+@workers.command("stop")
+@click.option("--now", is_flag=True, help="Do not wait for running steps; Dagster tries them again.")
+@_told_plainly
+def stop_workers(now: bool) -> None:
+    """End all workers, each after the steps it has taken."""
+    from imgflow.execution.workers import Workers
+
+    # A step may take its time, and Ctrl-C stops only the waiting.
+    left = Workers(load_settings()).stop(now, seconds=30 if now else 24 * 3600)
+    for worker in left:
+        _tell(f"worker {worker.name} (pid {worker.pid}) does not stop", "red")
+    sys.exit(1 if left else 0)
 
 
 @main.command()

@@ -1,8 +1,10 @@
 """Settings: from the environment and .env, with errors that name the variable."""
 
+import json
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from imgflow.errors import SettingsError
 from imgflow.settings import Settings, load_settings
@@ -40,3 +42,23 @@ def test_secrets_do_not_show():
 
 def test_every_setting_is_described():
     assert [name for name, field in Settings.model_fields.items() if not field.description] == []
+
+
+def as_written(default: object) -> str:
+    """A default as it would stand in a .env file."""
+    if default is None or default == "":
+        return ""
+    if isinstance(default, SecretStr):
+        return as_written(default.get_secret_value())
+    return json.dumps(default) if isinstance(default, bool | dict) else str(default)
+
+
+def test_the_readme_names_every_setting_with_its_default_and_meaning():
+    rows = []
+    for name, field in Settings.model_fields.items():
+        default = as_written(field.get_default(call_default_factory=True))
+        code = f"`{default}`" if default else ""
+        rows.append(f"| `IMGFLOW_{name.upper()}` | {code} | {field.description} |")
+    readme = (Path(__file__).parents[1] / "README.md").read_text("utf-8")
+    section = readme.partition("\n## Settings\n")[2].partition("\n## ")[0]
+    assert [line for line in section.splitlines() if line.startswith("| `")] == rows

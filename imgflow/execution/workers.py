@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,25 @@ from imgflow.settings import Settings
 
 _START_SECONDS = 90.0
 _LAST_WORDS_BYTES = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What a person wants to know of a worker.
+
+    Attributes:
+        models: in memory, as `u2netp on cpu`.
+        memory: resident, bytes.
+        now: the step it is at, or since when it has none.
+    """
+
+    name: str
+    pid: int
+    device: str
+    models: list[str]
+    memory: int
+    steps_done: int
+    now: str
 
 
 class Workers:
@@ -36,6 +56,10 @@ class Workers:
     def alive(self) -> list[Record]:
         """Every worker, of older versions too."""
         return list(records(self.home))
+
+    def standings(self) -> list[Standing]:
+        """What each worker is doing."""
+        return [_standing(worker) for worker in self.alive()]
 
     def give(self, device: str, key: str, args: str) -> Record:
         """Hand a step to the worker of the device that has least to do, starting one if it has to.
@@ -156,6 +180,24 @@ class Workers:
         raise WorkerLostError(
             f"worker {device}-{number} did not start (exit code {code}, log {log}): {self.last_words(device, number)}"
         )
+
+
+def _standing(worker: Record) -> Standing:
+    try:
+        state = worker.ask("state")
+    except WorkerUnreachableError as error:
+        return Standing(worker.name, worker.pid, worker.device, [], 0, 0, str(error))
+    seconds = max(0, round(time.time() - state["since"]))
+    now = f"idle for {seconds} s"
+    if state["running"]:
+        run, step, attempt = state["running"].split("/")
+        now = f"{step} of run {run[:8]} for {seconds} s" + (f", attempt {int(attempt) + 1}" if attempt != "0" else "")
+    if state["waiting"]:
+        now += f", {len(state['waiting'])} steps waiting"
+    if state["is_closed"]:
+        now += ", ending"
+    models = [f"{model['name']} on {model['device']}" for model in state["models"]]
+    return Standing(worker.name, worker.pid, worker.device, models, state["memory"], state["done"], now)
 
 
 def gpus() -> Sequence[str]:

@@ -1,14 +1,21 @@
-"""Which files `imgflow process` reads, and what it calls the results."""
+"""Which files `imgflow process` reads, with which recipe, and what it calls the results."""
 
+import functools
 import os
+import secrets
 import tempfile
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from imgflow.catalog.arrivals import folder_of
 from imgflow.errors import PhotoError, UsageError
-from imgflow.recipe_file import RECIPE_NAME
+from imgflow.photos.encode import EXTENSIONS
+from imgflow.pipeline.workspace import recipe_in_settings
+from imgflow.recipe import Recipe
+from imgflow.recipe_file import RECIPE_NAME, apply_overrides, choose_steps, load_recipe
+from imgflow.settings import Settings
 from imgflow.store.ignored import is_ignored
 
 # What lies beside photos in people's folders. Anything else is tried, whatever its name.
@@ -31,70 +38,115 @@ _TEXTS = {
 _OFFICE = {".db", ".doc", ".docx", ".pdf", ".xls", ".xlsx", ".zip"}
 _NOT_PHOTOS = _TEXTS | _OFFICE
 
+_LONGEST_NAME = 240
+
+
+RecipeOf = Callable[[Path | None, str], Recipe]
+"""The recipe of a photo, by the `recipe.yaml` nearest to it and by its folder below the one that was named."""
+
 
 @dataclass(frozen=True, slots=True)
 class Job:
     """One photo to process.
 
     Attributes:
-        source: the file.
+        source: the file, as it was named.
         target: where its result goes.
-        recipe: the `recipe.yaml` that lies beside it or above it in the folder that was named, if any.
     """
 
     source: Path
     target: Path
-    recipe: Path | None
+    recipe: Recipe
 
 
-def plan_files(paths: Sequence[Path], out: Path, extension: str) -> list[Job]:
+def plan_files(paths: Sequence[Path], out: Path, recipe_of: RecipeOf) -> list[Job]:
     """The photos below these paths with their targets; folders keep their sub-folders.
 
-    A photo becomes `<stem><extension>`; photos that would share a target get `<name.ext><extension>` each.
+    A photo becomes `<stem>` with the extension of its recipe's format; photos of one stem become `<name.ext>` with it.
 
     Raises:
-        UsageError: a result would overwrite one of the photos.
+        UsageError: a result would overwrite one of the photos, or the next run would take it for one.
+        RecipeError: a recipe is not valid.
     """
-    found: dict[Path, tuple[Path, Path | None]] = {}
+    found: dict[Path, tuple[Path, Path, Recipe]] = {}
     for path in paths:
+        if path.is_dir() and path.resolve() == out.resolve():
+            raise UsageError(f"--out {out} is the folder of the photos: results would mix with them; choose another")
         for file, below in _below(path, out):
-            recipe = _recipe_beside(file, path) if path.is_dir() else None
-            found.setdefault(file.resolve(), (below, recipe))
-    short = {file: below.with_suffix("") for file, (below, _) in found.items()}
+            beside = _recipe_beside(file, path) if path.is_dir() else None
+            if file.resolve() not in found:
+                found[file.resolve()] = file, below, recipe_of(beside, folder_of(below.as_posix()))
+    short = {file: below.with_suffix("") for file, (_, below, _) in found.items()}
     shared = Counter(short.values())
-    names = {file: found[file][0] if shared[name] > 1 else name for file, name in short.items()}
     jobs: list[Job] = []
     used: set[Path] = set()
-    for file, name in names.items():
+    for file, (source, below, recipe) in found.items():
+        name = _shortened(below if shared[short[file]] > 1 else short[file])
+        extension = EXTENSIONS[recipe.publish.format]
         target, number = out / f"{name}{extension}", 2
         while target in used:
             target, number = out / f"{name}~{number}{extension}", number + 1
         used.add(target)
         if target.resolve() in found:
             raise UsageError(f"{target} is one of the photos and would be overwritten: choose another --out")
-        jobs.append(Job(file, target, found[file][1]))
+        jobs.append(Job(source, target, recipe))
     return jobs
 
 
+def recipes_for(settings: Settings, file: Path | None, steps: str | None, assignments: Sequence[str]) -> RecipeOf:
+    """How a photo gets its recipe: the given file, else the one beside it, else the settings' own; then the changes.
+
+    Args:
+        file: a recipe for all photos, or None.
+        steps: stages such as `denoise,matte` to run instead of the recipe's, or None.
+        assignments: texts such as `matte.refine=none`.
+    """
+
+    @functools.cache
+    def recipe_of(beside: Path | None, folder: str) -> Recipe:
+        chosen = file or beside
+        recipe = load_recipe(chosen) if chosen else recipe_in_settings(settings, folder)
+        return apply_overrides(recipe if steps is None else choose_steps(recipe, steps), list(assignments))
+
+    return recipe_of
+
+
 def left_out(paths: Sequence[Path]) -> list[Path]:
-    """Files below the named folders that are plainly no photos (texts, tables, archives)."""
-    folders = [path for path in paths if path.is_dir()]
-    return [file for folder in folders for file in _walk(folder) if file.suffix.lower() in _NOT_PHOTOS]
+    """Files below the named folders that are plainly no photos (texts, tables, archives); recipes are not counted."""
+    files = (file for path in paths if path.is_dir() for file in _walk(path))
+    return [file for file in files if file.suffix.lower() in _NOT_PHOTOS and file.name != RECIPE_NAME]
 
 
 def read_photo(path: Path, max_bytes: int) -> bytes:
-    """The file's bytes; a file that is too large is not read.
+    """The file's bytes; of a file that is too large, or has no end, no more than that is read.
 
     Raises:
         PhotoError: `too_large` or `unreadable`.
     """
     try:
         size = path.stat().st_size
-        if size > max_bytes:
-            raise PhotoError("too_large", f"{size:,} bytes, at most {max_bytes:,}")
-        return path.read_bytes()
+        if size <= max_bytes:
+            with path.open("rb") as file:
+                data = file.read(max_bytes + 1)
+            if len(data) <= max_bytes:
+                return data
+            size = len(data)
     except OSError as error:
         raise PhotoError("unreadable", error.strerror or str(error)) from error
+    raise PhotoError("too_large", f"{size:,} bytes, at most {max_bytes:,}")
+
+
+def make_folder(folder: Path) -> None:
+    """Make the folder of the results, and see that it can be written before any work is done.
+
+    Raises:
+        UsageError: it cannot.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError as error:
+        raise _cannot_write(folder, error) from error
 
 
 def write_result(target: Path, data: bytes) -> None:
@@ -103,30 +155,32 @@ def write_result(target: Path, data: bytes) -> None:
     Raises:
         UsageError: the folder cannot be written (no permission, disk full).
     """
+    # Hidden, so that nobody takes it for a result while it is being written.
+    temporary = target.with_name(f".imgflow-{secrets.token_hex(8)}")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=target.parent, prefix=".imgflow-")
-        temporary = Path(name)
         try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(data)
-            # mkstemp's files are private; results get the permissions of any new file.
-            temporary.chmod(0o666 & ~_umask())
+            temporary.write_bytes(data)
             temporary.replace(target)
         finally:
             temporary.unlink(missing_ok=True)
     except OSError as error:
-        raise UsageError(f"{target}: cannot be written ({error.strerror}): check --out and its disk") from error
+        raise _cannot_write(target, error) from error
+
+
+def _cannot_write(path: Path, error: OSError) -> UsageError:
+    return UsageError(f"{path}: cannot be written ({error.strerror}): check --out and its disk")
 
 
 def _below(path: Path, out: Path) -> Iterator[tuple[Path, Path]]:
-    """Photos at or below the path, each with its path below it."""
+    """Photos at or below the path, each with its path below it; former results in a folder inside it are none."""
     if not path.is_dir():
         yield path, Path(path.name)
         return
     results = out.resolve()
+    has_results = path.resolve() in results.parents
     for file in _walk(path):
-        is_result = results != path.resolve() and results in file.resolve().parents
+        is_result = has_results and results in file.resolve().parents
         if file.suffix.lower() not in _NOT_PHOTOS and not is_result:
             yield file, file.relative_to(path)
 
@@ -147,7 +201,7 @@ def _recipe_beside(file: Path, top: Path) -> Path | None:
     return None
 
 
-def _umask() -> int:
-    current = os.umask(0)
-    os.umask(current)
-    return current
+def _shortened(name: Path) -> Path:
+    """Room for an extension and a number: file systems take 255 bytes a name."""
+    data = os.fsencode(name.name)
+    return name if len(data) <= _LONGEST_NAME else name.with_name(data[:_LONGEST_NAME].decode(errors="ignore"))

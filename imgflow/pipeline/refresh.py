@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from imgflow.catalog.arrivals import Arrival, chunks, register, taken, waiting
-from imgflow.catalog.refresh import Scope, StalePhoto, add_refresh_batch, stale_photos
+from imgflow.catalog.refresh import Scope, StalePhoto, add_refresh_batch, reopen_canceled, stale_photos
 from imgflow.errors import ObjectNotFoundError, RecipeError
 from imgflow.pipeline.workspace import Workspace, ancestors
 from imgflow.store.base import ObjectInfo, Store
@@ -22,7 +22,7 @@ class Refresh:
         listed: objects in the read-only prefix.
         arrived: of those, the new and changed ones.
         stale: archived photos that are missing, failed or stale.
-        batches: new batches.
+        batches: new batches, and canceled ones that are open again.
         problems: recipes that are not valid; nothing is planned for their folders.
     """
 
@@ -40,9 +40,11 @@ def plan_refresh(workspace: Workspace) -> Refresh:
         InfrastructureError: the store or the catalog is away.
     """
     listed, arrived, new_batches = _take_prefix(workspace) if workspace.prefix else (0, 0, 0)
+    with workspace.catalog.begin() as session:
+        reopened = reopen_canceled(session)
     scopes, problems = _scopes(workspace)
     stale, stale_batches = _regroup_stale(workspace, scopes)
-    return Refresh(listed, arrived, stale, new_batches + stale_batches, problems)
+    return Refresh(listed, arrived, stale, new_batches + reopened + stale_batches, problems)
 
 
 def _take_prefix(workspace: Workspace) -> tuple[int, int, int]:

@@ -1,7 +1,9 @@
 """Photos dropped come out published, without anyone's hand: a real daemon on a folder and on a real S3 server."""
 
 import hashlib
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -59,8 +61,27 @@ class GrowingUpload:
         self.s3.client.complete_multipart_upload(**self.name, UploadId=self.upload, MultipartUpload=parts)
 
 
+@contextmanager
+def steadily(growing: GrowingFile | GrowingUpload) -> Iterator[None]:
+    """It grows all the time, and is finished in the end."""
+    enough = threading.Event()
+
+    def grow() -> None:
+        while not enough.wait(0.2):
+            growing.grow()
+
+    thread = threading.Thread(target=grow)
+    thread.start()
+    try:
+        yield
+    finally:
+        enough.set()
+        thread.join()
+        growing.finish()
+
+
 def test_on_a_folder(install: Install, small_photos: SmallPhotos):
-    installation = install()
+    installation = install(settle_seconds=3)
     drop_and_check(installation, small_photos(6), lambda *photo: GrowingFile(installation, *photo))
 
 
@@ -91,17 +112,10 @@ def drop_and_check(
     for key in good:
         installation.drop(key, photos[key])
     installation.drop(broken, photos[broken][: len(photos[broken]) // 2])
-    growing = start_growing(slow, photos[slow])
-    installation.start_daemon()
-
-    def others_have_ended() -> bool:
-        growing.grow()
-        standing = installation.standing()
-        return len(standing.photos) == 5 and "waiting" not in standing.photos.values() and not standing.open_batches
-
-    installation.wait(others_have_ended, 120, "five photos to end while the sixth grows")
-    assert slow not in installation.standing().photos
-    growing.finish()
+    with steadily(start_growing(slow, photos[slow])):
+        installation.start_daemon()
+        installation.wait_for_end(5)
+        assert slow not in installation.standing().photos
     installation.drop(replaced, second_version)
     installation.wait_for_end(6)
     second_hash = hashlib.sha256(second_version).hexdigest()

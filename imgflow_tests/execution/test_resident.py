@@ -1,5 +1,6 @@
 """The resident executor, with real workers: where steps run, and what happens when workers die, hang or grow old."""
 
+import json
 import os
 import signal
 import subprocess
@@ -12,8 +13,10 @@ from typing import Any
 import psutil
 import pytest
 import yaml
+from click.testing import CliRunner
 from dagster import DagsterEventType, DagsterInstance
 
+from imgflow.cli import main
 from imgflow.execution.wire import Record, WorkerUnreachableError, log_path
 from imgflow.execution.workers import Workers
 from imgflow.settings import Settings
@@ -192,3 +195,16 @@ def test_a_worker_that_cannot_start_says_why(bench: Bench, monkeypatch: pytest.M
     with pytest.raises(WorkerLostError, match="no psutil today"):
         bench.workers.give("cpu", "run/step/0", "{}")
     assert log_path(bench.home, "cpu", 0).exists()
+
+
+def test_the_command_line_shows_and_stops_workers(bench: Bench, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("IMGFLOW_HOME", str(bench.home))
+    bench.start("holding")
+    wait(lambda: (bench.folder / "holding").exists())
+    (standing,) = json.loads(CliRunner().invoke(main, ["workers", "--json"]).stdout)
+    assert (standing["name"], standing["pid"], standing["models"]) == ("cpu-0", bench.worker().pid, [])
+    assert standing["memory"] > 1e6 and standing["now"].startswith("holds_on of run ")
+    assert "cpu-0" in CliRunner().invoke(main, ["workers"]).stdout
+    assert CliRunner().invoke(main, ["workers", "stop", "--now"]).exit_code == 0
+    assert json.loads(CliRunner().invoke(main, ["workers", "--json"]).stdout) == []
+    assert "no workers" in CliRunner().invoke(main, ["workers"]).stdout
