@@ -84,6 +84,11 @@ class Settings(BaseSettings):
     worker_idle_seconds: float = Field(
         default=900.0, gt=0, description="a resident worker without a step for so long ends and frees its memory"
     )
+    pixels_in_flight: int = Field(
+        default=60_000_000,
+        ge=0,
+        description="pixels of photos that a stage reads ahead, works on and writes at once; 0: one after another",
+    )
     threads: int = Field(default=0, ge=0, description="threads a model may use; 0: one for each core")
 
     @field_validator("store", "catalog_prefix")
