@@ -21,7 +21,7 @@ $(VENV)/python:
 	$(PYTHON) -m venv $(VENV)
 	touch $@
 
-# pymatting compiles its kernels at the first import (about 40 s); the result stays in the environment.
+# The matting solver's kernels are compiled once (a few seconds); the result stays in the environment.
 $(VENV)/base: $(VENV)/python pyproject.toml constraints.txt
 	$(PIP) install --quiet --constraint constraints.txt --editable .
 	$(BIN)/python -c 'from imgflow.stages.closed_form import warm_up; warm_up()'

@@ -100,8 +100,8 @@ def process(
         for job in progress.track(jobs, description="photos"):
             processed = process_file(job, limits, models)
             for step in processed.steps:
-                if step.fallback:
-                    _tell(f"{job.source}: {step.name} fell back: {step.fallback}", "yellow")
+                if step.doubt:
+                    _tell(f"{job.source}: {step.name}: {step.doubt}", "yellow")
             if processed.error:
                 failed += 1
                 _tell(f"{job.source}: {processed.error.code}: {processed.message}", "red")

@@ -25,6 +25,8 @@ class StageConfig(BaseModel):
 class DenoiseConfig(StageConfig):
     """Noise removal."""
 
+    code_version: ClassVar[str] = "2"
+
     method: Literal["auto", "bilateral", "nlm"] = Field(
         default="auto",
         description="auto measures the noise first and leaves clean photos as they are; nlm is non-local means",
@@ -37,6 +39,8 @@ class DenoiseConfig(StageConfig):
 class ShadowConfig(StageConfig):
     """Cast-shadow removal. Only the ground changes, except with `retinex`."""
 
+    code_version: ClassVar[str] = "2"
+
     method: Literal["background_gain", "retinex"] = Field(
         default="background_gain",
         description="background_gain evens out the ground around the product; retinex is the literal LAB rule",
@@ -48,6 +52,8 @@ class ShadowConfig(StageConfig):
 
 class MatteConfig(StageConfig):
     """Cutting the product out."""
+
+    code_version: ClassVar[str] = "2"
 
     model: str = Field(default="u2netp", description="segmenter (see `imgflow models list`)")
     refine: Literal["closed_form", "none"] = Field(
@@ -79,6 +85,8 @@ class EnhanceConfig(StageConfig):
 
 class PublishConfig(StageConfig):
     """The file that is written."""
+
+    code_version: ClassVar[str] = "2"
 
     format: Literal["png", "webp", "jpeg"] = Field(
         default="png", description="jpeg has no transparency: it is laid on `background`"

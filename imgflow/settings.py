@@ -79,7 +79,7 @@ class Settings(BaseSettings):
     )
     workers: dict[str, int] = Field(
         default_factory=dict,
-        description='resident workers by device, as JSON: {"cpu": 2}; else one for the CPU and one for each GPU',
+        description='resident workers by device, as JSON: {"cpu": 2}; else one for each GPU and one for the rest',
     )
     worker_idle_seconds: float = Field(
         default=900.0, gt=0, description="a resident worker without a step for so long ends and frees its memory"

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, cast
 
-from sqlalchemy import CursorResult, select, update
+from sqlalchemy import CursorResult, delete, select, update
 from sqlalchemy.orm import Session
 
 from imgflow.catalog.arrivals import CHUNK, chunks
@@ -24,6 +24,11 @@ def save_result(session: Session, result: Result) -> None:
     """Write the result in place of the photo's former one of that stage."""
     session.merge(result)
     session.flush()
+
+
+def forget_result(session: Session, photo_id: int, stage: str) -> None:
+    """Delete the photo's result of that stage, if there is one."""
+    session.execute(delete(Result).where(Result.photo_id == photo_id, Result.stage == stage))
 
 
 def update_photo(session: Session, photo_id: int, version: str | None, values: dict[str, Any]) -> None:

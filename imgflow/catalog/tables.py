@@ -44,6 +44,10 @@ class UtcDateTime(TypeDecorator[datetime]):
         return value.replace(tzinfo=timezone.utc) if value and value.tzinfo is None else value
 
 
+BytewiseText = Text().with_variant(Text(collation="C"), "postgresql")
+"""Text that is compared by its bytes, as SQLite always does, so that all below a folder is one range of an index."""
+
+
 class Table(DeclarativeBase):
     """Base of the tables."""
 
@@ -65,13 +69,13 @@ class Photo(Table):
     __table_args__ = (
         UniqueConstraint("source", "key"),
         UniqueConstraint("output_name"),
-        # The nightly refresh asks by folder for what is not as today's recipe gives it.
-        Index("ix_photos_folder_status_chain", "folder", "status", "chain"),
+        # The nightly refresh asks for what is not as today's recipe gives it: by status and chain, then by folder.
+        Index("ix_photos_status_chain_folder", "status", "chain", "folder"),
     )
 
     id: Mapped[int] = mapped_column(Integer, primary_key=True)
     key: Mapped[str] = mapped_column(Text)
-    folder: Mapped[str] = mapped_column(Text)
+    folder: Mapped[str] = mapped_column(BytewiseText)
     source: Mapped[str] = mapped_column(String(8))
     """`inbox`, or `prefix` for the read-only catalog prefix."""
     source_stamp: Mapped[str | None] = mapped_column(Text)
@@ -152,7 +156,7 @@ class Result(Table):
 
     photo_id: Mapped[int] = mapped_column(ForeignKey("photos.id"), primary_key=True)
     stage: Mapped[str] = mapped_column(String(16), primary_key=True)
-    """`original` or one of the stages."""
+    """`original`, one of the stages, or `attempt` while a file is being looked into."""
     status: Mapped[str] = mapped_column(String(8))
     """`running`, `done`, `off` (the stage is not in the recipe; the object is its input's) or `failed`."""
     version: Mapped[str] = mapped_column(String(64))

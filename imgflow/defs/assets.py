@@ -22,7 +22,7 @@ from pydantic import ValidationError
 from imgflow.catalog.batches import find_batch
 from imgflow.catalog.tables import Batch
 from imgflow.defs.config import StageRunConfig, stage_run_config
-from imgflow.defs.metadata import CHECK, report_check, report_metadata
+from imgflow.defs.metadata import EVERY_PHOTO, NO_DOUBT, doubt_check, failure_check, report_metadata
 from imgflow.defs.resources import WorkspaceResource
 from imgflow.errors import UsageError
 from imgflow.pipeline.naming import ORIGINALS, STAGE_FOLDERS
@@ -66,22 +66,18 @@ def stage_assets(
         work: Callable[[Workspace, Batch, StageRunConfig, AssetExecutionContext], BatchReport],
     ) -> AssetsDefinition:
         device = settings.stage_devices.get(stage, "cpu")
-        with warnings.catch_warnings():
-            # Checks by partition are a preview in Dagster. We know; the log of every process need not say so six times.
-            warnings.simplefilter("ignore", PreviewWarning)
-            check = AssetCheckSpec(
-                CHECK,
-                asset=AssetKey([*prefix, name]),
-                partitions_def=batches,
-                description="No photo of the batch has failed.",
-            )
+        key = AssetKey([*prefix, name])
+        checks = [_check(EVERY_PHOTO, key, batches, "No photo of the batch has failed.")]
+        has_doubts = "model" in config_type.model_fields
+        if has_doubts:
+            checks.append(_check(NO_DOUBT, key, batches, "No photo of the batch needs to be looked at."))
 
         @asset(
             name=name,
             key_prefix=prefix or None,
             deps=[AssetKey([*prefix, upstream])] if upstream else None,
             partitions_def=batches,
-            check_specs=[check],
+            check_specs=checks,
             required_resource_keys={resource},
             retry_policy=RETRY,
             pool=device,
@@ -106,7 +102,8 @@ def stage_assets(
                 report = work(workspace, batch, config, context)
             except UsageError as error:
                 raise Failure(str(error), allow_retries=False) from error
-            return MaterializeResult(metadata=report_metadata(report), check_results=[report_check(report)])
+            results = [failure_check(report), *([doubt_check(report)] if has_doubts else [])]
+            return MaterializeResult(metadata=report_metadata(report), check_results=results)
 
         return stage_asset
 
@@ -118,6 +115,13 @@ def stage_assets(
         assets.append(build(name, upstream, stage, version, stage_run_config(stage), _run_stage(stage)))
         upstream = name
     return assets
+
+
+def _check(name: str, asset_key: AssetKey, batches: DynamicPartitionsDefinition, description: str) -> AssetCheckSpec:
+    with warnings.catch_warnings():
+        # Checks by partition are a preview in Dagster. We know; the log of every process need not say so each time.
+        warnings.simplefilter("ignore", PreviewWarning)
+        return AssetCheckSpec(name, asset=asset_key, partitions_def=batches, description=description)
 
 
 def _take_in(workspace: Workspace, batch: Batch, config: StageRunConfig, context: AssetExecutionContext) -> BatchReport:

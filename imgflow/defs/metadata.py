@@ -15,7 +15,8 @@ from dagster import (
 from imgflow.pipeline.contact_sheet import contact_sheet
 from imgflow.pipeline.report import BatchReport, Outcome
 
-CHECK = "every_photo"
+EVERY_PHOTO = "every_photo"
+NO_DOUBT = "no_doubt"
 
 _MOST_ROWS = 200
 _SHEET_BYTES = 60_000
@@ -25,7 +26,7 @@ _COLUMNS = {
     "seconds": "float",
     "model": "string",
     "device": "string",
-    "error": "string",
+    "remark": "string",
     "object": "string",
 }
 
@@ -43,8 +44,8 @@ def report_metadata(report: BatchReport) -> dict[str, int | float | str | Metada
         used = Counter(value for outcome in worked if (value := getattr(outcome, name)))
         if used:
             metadata[name] = ", ".join(f"{value} ({count})" for value, count in used.most_common())
-    # Failures first: they are what a person looks for when the table is cut.
-    rows = sorted(report.outcomes, key=lambda outcome: outcome.code is None)[:_MOST_ROWS]
+    # Failures and doubts first: they are what a person looks for when the table is cut.
+    rows = sorted(report.outcomes, key=lambda outcome: (outcome.code is None, outcome.doubt is None))[:_MOST_ROWS]
     metadata["table"] = MetadataValue.table(
         records=[_row(outcome) for outcome in rows],
         schema=TableSchema(columns=[TableColumn(name, kind) for name, kind in _COLUMNS.items()]),
@@ -55,21 +56,32 @@ def report_metadata(report: BatchReport) -> dict[str, int | float | str | Metada
     return metadata
 
 
-def report_check(report: BatchReport) -> AssetCheckResult:
+def failure_check(report: BatchReport) -> AssetCheckResult:
     """Failed if any photo of the batch has failed up to this stage; names each with its reason."""
-    failures = report.failures
-    lines = [f"- `{outcome.key}`: **{outcome.code}** {outcome.message}" for outcome in failures[:_MOST_ROWS]]
+    named = [(outcome.key, outcome.code or "", outcome.message or "") for outcome in report.failures]
+    return _check(EVERY_PHOTO, AssetCheckSeverity.ERROR, "failed", named, "every photo went through")
+
+
+def doubt_check(report: BatchReport) -> AssetCheckResult:
+    """Warns of photos that went through and should be looked at: a fallback was used, or the cutout looks wrong."""
+    named = [(outcome.key, outcome.doubt or "", "") for outcome in report.doubtful]
+    return _check(NO_DOUBT, AssetCheckSeverity.WARN, "doubtful", named, "nothing doubtful")
+
+
+def _check(
+    name: str, severity: AssetCheckSeverity, counted: str, named: list[tuple[str, str, str]], all_well: str
+) -> AssetCheckResult:
+    lines = [f"- `{key}`: **{reason}** {message}" for key, reason, message in named[:_MOST_ROWS]]
     return AssetCheckResult(
-        check_name=CHECK,
-        passed=not failures,
-        severity=AssetCheckSeverity.ERROR,
-        description="; ".join(f"{o.key}: {o.code}" for o in failures[:20]) or "every photo went through",
-        metadata={"failed": len(failures), **({"photos": MetadataValue.md("\n".join(lines))} if lines else {})},
+        check_name=name,
+        passed=not named,
+        severity=severity,
+        description="; ".join(f"{key}: {reason}" for key, reason, _ in named[:20]) or all_well,
+        metadata={counted: len(named), **({"photos": MetadataValue.md("\n".join(lines))} if lines else {})},
     )
 
 
 def _row(outcome: Outcome) -> TableRecord:
-    error = f"{outcome.code}: {outcome.message}" if outcome.code else ""
     return TableRecord(
         {
             "photo": outcome.key,
@@ -77,7 +89,8 @@ def _row(outcome: Outcome) -> TableRecord:
             "seconds": round(outcome.seconds, 3),
             "model": outcome.model or "",
             "device": outcome.device or "",
-            "error": error,
+            # The check has the whole sentence.
+            "remark": outcome.code or outcome.doubt or "",
             "object": outcome.object_key or "",
         }
     )

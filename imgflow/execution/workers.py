@@ -77,7 +77,7 @@ class Workers:
             with contextlib.suppress(WorkerUnreachableError):
                 if worker.ask("step", key=key, args=args).get("taken"):
                     return worker
-        raise WorkerLostError(f"no {device} worker took the step {key}: {self.last_words(device, 0)}")
+        raise WorkerLostError(f"no worker took the {device} step {key}: {self.last_words(self._pool(device)[0], 0)}")
 
     def find(self, pid: int) -> Record | None:
         """The worker with this process id, if it is alive."""
@@ -114,8 +114,9 @@ class Workers:
 
     def _least_busy(self, device: str) -> Record:
         version = current_version(self.settings)
+        device, count = self._pool(device)
         candidates: list[tuple[int, Record]] = []
-        for number in range(self._count(device)):
+        for number in range(count):
             worker = self._ensure(device, number, version)
             with contextlib.suppress(WorkerUnreachableError):
                 state = worker.ask("state")
@@ -127,9 +128,10 @@ class Workers:
             raise WorkerLostError(f"no {device} worker answers: {self.last_words(device, 0)}")
         return min(candidates, key=lambda candidate: candidate[0])[1]
 
-    def _count(self, device: str) -> int:
-        wanted = self.settings.workers.get(device, 0)
-        return wanted or (max(1, len(gpus())) if device == "gpu" else 1)
+    def _pool(self, device: str) -> tuple[str, int]:
+        """Device and number of the workers for these steps. Without a GPU, its steps go where the others go."""
+        wanted = self.settings.workers.get(device, 0) or (len(gpus()) if device == "gpu" else 1)
+        return (device, wanted) if wanted else self._pool("cpu")
 
     def _ensure(self, device: str, number: int, version: str) -> Record:
         """The worker of this version, started if need be; one of another version is told to end after its step."""

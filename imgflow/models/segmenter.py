@@ -29,8 +29,11 @@ class Segmenter(Protocol):
         """Changes whenever the weights do."""
         ...
 
-    def __call__(self, rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
+    def __call__(self, rgb: NDArray[np.uint8], /) -> NDArray[np.float32]:
         """How likely each pixel belongs to the product.
+
+        This is the network's probability, not stretched to the full range: a photo without a product must be seen to
+        have none.
 
         Args:
             rgb: H x W x 3, uint8, sRGB.

@@ -1,7 +1,6 @@
 """A picture to the bytes of a file: PNG, WebP or JPEG, always marked as sRGB."""
 
 import io
-import struct
 import zlib
 
 import numpy as np
@@ -12,6 +11,7 @@ from imgflow.errors import PhotoError
 from imgflow.photos.colour import srgb_profile
 from imgflow.photos.metadata import PhotoMetadata, write_exif
 from imgflow.photos.picture import Picture
+from imgflow.photos.png_writer import write_png
 from imgflow.recipe import PublishConfig
 
 EXTENSIONS = {"png": ".png", "webp": ".webp", "jpeg": ".jpg"}
@@ -25,8 +25,9 @@ _FULL_COLOUR_QUALITY = 90
 """From this JPEG quality on, colour is kept at full resolution (4:4:4)."""
 _WEBP_EFFORT = {"lossless": 1, "lossy": 4}
 """libwebp methods. Lossless: method 4 takes half as long again and saves less than 1 %."""
-_HEADER_END = 33
-"""Signature and header chunk of a PNG."""
+_ZLIB_LEVELS = (0, 1, 1, 2, 3, 4, 4, 6, 7, 9)
+"""zlib's level by ours. With filters chosen row by row, zlib's level 4 makes files as large as Pillow's level 6 (12 MP
+cutouts: -1 to +6 %) in a third of the processor time; zlib's own level 6 saves 2 to 7 % and takes twice as long."""
 
 
 def encode(picture: Picture, config: PublishConfig, metadata: PhotoMetadata | None = None) -> bytes:
@@ -63,34 +64,16 @@ def encode_png(picture: Picture, compression: int = 1) -> bytes:
 
     Args:
         picture: what to write.
-        compression: zlib level, 0 (none) to 9 (smallest).
+        compression: 0 (none) to 9 (smallest).
     """
     return _png(picture.rgb if picture.alpha is None else picture.rgba, compression, b"")
 
 
 def _png(pixels: NDArray[np.uint8], compression: int, exif: bytes) -> bytes:
-    """PNG of H x W x 3 or 4. OpenCV, because its zlib and choice of filters beat Pillow's in time and size."""
-    import cv2
-
-    swap = cv2.COLOR_RGB2BGR if pixels.shape[2] == 3 else cv2.COLOR_RGBA2BGRA
-    # At level 1 trying several filters costs more time than it saves bytes.
-    row_filter = cv2.IMWRITE_PNG_FILTER_UP if compression <= 1 else cv2.IMWRITE_PNG_FAST_FILTERS
-    options = (
-        *(cv2.IMWRITE_PNG_COMPRESSION, compression),
-        *(cv2.IMWRITE_PNG_FILTER, row_filter),
-        *(cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_DEFAULT),
-    )
-    try:
-        _, encoded = cv2.imencode(".png", cv2.cvtColor(pixels, swap), options)
-    except cv2.error as error:  # the only way for this to fail
-        raise MemoryError(str(error)) from error
-    profile = _chunk(b"iCCP", b"sRGB\0\0" + zlib.compress(srgb_profile(), 9))
-    file = memoryview(encoded.tobytes())
-    return b"".join((file[:_HEADER_END], profile, _chunk(b"eXIf", exif) if exif else b"", file[_HEADER_END:]))
-
-
-def _chunk(kind: bytes, content: bytes) -> bytes:
-    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+    chunks = [(b"iCCP", b"sRGB\0\0" + zlib.compress(srgb_profile(), 9))]
+    if exif:
+        chunks.append((b"eXIf", exif))
+    return write_png(pixels, _ZLIB_LEVELS[compression], chunks)
 
 
 def _webp(picture: Picture, config: PublishConfig, exif: bytes) -> bytes:

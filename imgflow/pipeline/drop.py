@@ -1,14 +1,19 @@
 """Looking into the inbox: new and replaced objects become photos and batches."""
 
+import itertools
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from imgflow.catalog.arrivals import Arrival, Seen, note_touched, register, waiting
+from imgflow.catalog.arrivals import CHUNK, Arrival, Seen, note_touched, register, waiting
 from imgflow.errors import ObjectNotFoundError
 from imgflow.pipeline.naming import INBOX
 from imgflow.pipeline.workspace import Workspace
 from imgflow.store.base import ObjectInfo
 from imgflow.store.ignored import is_ignored
+
+LONGEST_LOOK = 20.0
+"""Seconds after which a look ends early. Dagster gives up a tick after 60, and then no run at all is requested."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,8 +24,8 @@ class Look:
         photos: new or replaced photos now in the catalog.
         batches: batches made for them.
         growing: files that are still being written.
-        waiting: photos that are registered and not yet taken in.
-        more: True when there are more new photos than one look takes.
+        waiting: photos seen there that were registered before and are not yet taken in.
+        more: True when the look ended before it had seen everything.
     """
 
     photos: int
@@ -35,35 +40,47 @@ def look_into_inbox(workspace: Workspace) -> Look:
 
     New means: not waiting in the catalog with the same content. What is done leaves the inbox, so that a file dropped
     again is looked at again; where nothing changed, its batch finds nothing to do. Times are never compared.
+    A look takes only so many photos and so long; the next one goes on.
 
     Raises:
         InfrastructureError: the store or the catalog is away.
     """
-    with workspace.catalog.read() as session:
-        known = waiting(session, "inbox")
     arrivals: list[Arrival] = []
     touched: list[Arrival] = []
-    growing = 0
-    limit = workspace.settings.drop_photos_per_tick
-    for photo_key, info in _photos(workspace):
-        seen = known.get(photo_key, Seen(None, None))
-        if seen.listing == info.stamp:
-            continue
-        if len(arrivals) == limit:
+    growing = registered = 0
+    more = False
+    end = time.monotonic() + LONGEST_LOOK
+    for photo_key, info, seen in _sights(workspace):
+        is_known = seen is not None and seen.listing == info.stamp
+        registered += seen is not None
+        if time.monotonic() > end or (len(arrivals) == workspace.settings.drop_photos_per_tick and not is_known):
+            more = True
             break
+        if is_known:
+            continue
         stamp = _stamp(workspace, info)
         if stamp is None:
             growing += 1
             continue
         arrival = Arrival(photo_key, stamp, info.stamp)
-        (touched if stamp == seen.stamp else arrivals).append(arrival)
+        (touched if seen and stamp == seen.stamp else arrivals).append(arrival)
     batches = 0
     if arrivals or touched:
         with workspace.catalog.begin() as session:
             batches = len(register(session, arrivals, "inbox", "drop", workspace.settings.batch_size))
             for arrival in touched:
                 note_touched(session, "inbox", arrival)
-    return Look(len(arrivals), batches, growing, len(known), more=len(arrivals) == limit)
+    return Look(len(arrivals), batches, growing, registered, more)
+
+
+def _sights(workspace: Workspace) -> Iterator[tuple[str, ObjectInfo, Seen | None]]:
+    """Every photo in the inbox by its key, with what the catalog knows of it while it waits there."""
+    listing = _photos(workspace)
+    while listed := list(itertools.islice(listing, CHUNK)):
+        with workspace.catalog.read() as session:
+            known = waiting(session, "inbox", [photo_key for photo_key, _ in listed])
+        for photo_key, info in listed:
+            yield photo_key, info, known.get(photo_key)
 
 
 def _photos(workspace: Workspace) -> Iterator[tuple[str, ObjectInfo]]:

@@ -2,16 +2,17 @@
 
 import itertools
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from imgflow.catalog.arrivals import Arrival, chunks, register, taken, waiting
-from imgflow.catalog.refresh import Scope, StalePhoto, add_refresh_batch, reopen_canceled, stale_photos
+from imgflow.catalog.arrivals import Arrival, Seen, chunks, folder_of, register, taken, waiting
+from imgflow.catalog.refresh import Scope, Scopes, add_refresh_batch, reopen_canceled, stale_photos
 from imgflow.errors import ObjectNotFoundError, RecipeError
-from imgflow.pipeline.workspace import Workspace, ancestors
+from imgflow.pipeline.workspace import Workspace
+from imgflow.recipe_file import RECIPE_NAME
 from imgflow.store.base import ObjectInfo, Store
 from imgflow.store.ignored import is_ignored
 
-_LISTED_AT_ONCE = 1000
+_AT_ONCE = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,72 +37,89 @@ class Refresh:
 def plan_refresh(workspace: Workspace) -> Refresh:
     """List the read-only prefix, find what is not up to date, and put it into new batches.
 
+    Listing and planning go on in pieces, so that memory does not grow with the catalog.
+
     Raises:
         InfrastructureError: the store or the catalog is away.
     """
-    listed, arrived, new_batches = _take_prefix(workspace) if workspace.prefix else (0, 0, 0)
+    taken_in = _take_prefix(workspace, workspace.prefix) if workspace.prefix else _TakenIn()
     with workspace.catalog.begin() as session:
         reopened = reopen_canceled(session)
-    scopes, problems = _scopes(workspace)
+    scopes, problems = _scopes(workspace, taken_in.recipe_folders)
     stale, stale_batches = _regroup_stale(workspace, scopes)
-    return Refresh(listed, arrived, stale, new_batches + reopened + stale_batches, problems)
+    batches = taken_in.batches + reopened + stale_batches
+    return Refresh(taken_in.listed, taken_in.arrived, stale, batches, problems)
 
 
-def _take_prefix(workspace: Workspace) -> tuple[int, int, int]:
-    assert workspace.prefix is not None
-    listed = arrived = batches = 0
+@dataclass(slots=True)
+class _TakenIn:
+    """What one listing of the read-only prefix gave."""
+
+    listed: int = 0
+    arrived: int = 0
+    batches: int = 0
+    recipe_folders: set[str] = field(default_factory=set)
+
+
+def _take_prefix(workspace: Workspace, prefix: Store) -> _TakenIn:
+    told = _TakenIn()
+    listing = prefix.list()
+    while listed := list(itertools.islice(listing, _AT_ONCE)):
+        told.recipe_folders |= {folder_of(info.key) for info in listed if info.key.rpartition("/")[2] == RECIPE_NAME}
+        photos = [info for info in listed if not is_ignored(info.key)]
+        arrivals = list(_arrivals(prefix, *_unknown(workspace, photos)))
+        if arrivals:
+            with workspace.catalog.begin() as session:
+                told.batches += len(register(session, arrivals, "prefix", "refresh", workspace.settings.batch_size))
+        told.listed += len(photos)
+        told.arrived += len(arrivals)
+    return told
+
+
+def _unknown(workspace: Workspace, listed: list[ObjectInfo]) -> tuple[list[ObjectInfo], dict[str, Seen]]:
+    """The listed objects that the catalog does not know as they are, and what it knows of these."""
     with workspace.catalog.read() as session:
-        registered = waiting(session, "prefix")
-    listing = (info for info in workspace.prefix.list() if not is_ignored(info.key))
-    while chunk := list(itertools.islice(listing, _LISTED_AT_ONCE)):
-        with workspace.catalog.read() as session:
-            known = taken(session, "prefix", [info.key for info in chunk]) | {
-                info.key: registered[info.key] for info in chunk if info.key in registered
-            }
-        changed = [info for info in chunk if info.key not in known or known[info.key].listing != info.stamp]
-        arrivals = [
-            arrival
-            for arrival in _arrivals(workspace.prefix, changed)
-            if arrival.key not in known or known[arrival.key].stamp != arrival.stamp
-        ]
-        with workspace.catalog.begin() as session:
-            batches += len(register(session, arrivals, "prefix", "refresh", workspace.settings.batch_size))
-        listed, arrived = listed + len(chunk), arrived + len(arrivals)
-    return listed, arrived, batches
+        known = taken(session, "prefix", [info.key for info in listed])
+        others = [info for info in listed if info.key not in known or known[info.key].listing != info.stamp]
+        # The version that waits is newer than the one that was taken in.
+        known |= waiting(session, "prefix", [info.key for info in others])
+    return [info for info in others if info.key not in known or known[info.key].listing != info.stamp], known
 
 
-def _arrivals(prefix: Store, changed: list[ObjectInfo]) -> Iterator[Arrival]:
+def _arrivals(prefix: Store, changed: list[ObjectInfo], known: dict[str, Seen]) -> Iterator[Arrival]:
     for info in changed:
         try:
-            yield Arrival(info.key, prefix.content_stamp(info), info.stamp)
+            stamp = prefix.content_stamp(info)
         except ObjectNotFoundError:
             continue
+        if info.key not in known or known[info.key].stamp != stamp:
+            yield Arrival(info.key, stamp, info.stamp)
 
 
-def _regroup_stale(workspace: Workspace, scopes: dict[str, Scope | None]) -> tuple[int, int]:
-    by_folder: dict[str, list[StalePhoto]] = {}
-    for scope in filter(None, scopes.values()):
+def _regroup_stale(workspace: Workspace, scopes: Scopes) -> tuple[int, int]:
+    """Put stale photos into new batches; returns how many photos and batches."""
+    stale = batches = 0
+    last = None
+    while True:
         with workspace.catalog.read() as session:
-            for photo in stale_photos(session, scope):
-                # A deeper folder with a recipe of its own is another scope's.
-                if next(folder for folder in ancestors(photo.folder) if folder in scopes) == scope.folder:
-                    by_folder.setdefault(photo.folder, []).append(photo)
-    batches = 0
-    for folder, photos in by_folder.items():
-        for chunk in chunks(photos, workspace.settings.batch_size):
-            with workspace.catalog.begin() as session:
-                add_refresh_batch(session, folder, list(chunk))
-            batches += 1
-    return sum(map(len, by_folder.values())), batches
+            photos = stale_photos(session, scopes, last, _AT_ONCE)
+        if not photos:
+            return stale, batches
+        with workspace.catalog.begin() as session:
+            for folder, group in itertools.groupby(photos, key=lambda photo: photo.folder):
+                for chunk in chunks(list(group), workspace.settings.batch_size):
+                    add_refresh_batch(session, folder, chunk)
+                    batches += 1
+        stale, last = stale + len(photos), photos[-1]
 
 
-def _scopes(workspace: Workspace) -> tuple[dict[str, Scope | None], list[str]]:
+def _scopes(workspace: Workspace, recipe_folders: set[str]) -> tuple[Scopes, list[str]]:
     """Today's chains for the whole catalog and for each folder with a recipe of its own; None where that is broken."""
     scopes: dict[str, Scope | None] = {}
     problems: list[str] = []
-    for folder in sorted({""} | workspace.recipe_folders()):
+    for folder in sorted({""} | recipe_folders | workspace.recipe_folders()):
         try:
-            scopes[folder] = Scope(folder, *workspace.chains(workspace.recipe_for(folder)))
+            scopes[folder] = Scope(*workspace.chains(workspace.recipe_for(folder)))
         except RecipeError as error:
             scopes[folder] = None
             problems.append(str(error))

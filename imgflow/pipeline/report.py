@@ -19,7 +19,12 @@ Status = Literal["done", "unchanged", "off", "failed", "rejected", "skipped", "r
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What happened to one photo at one stage."""
+    """What happened to one photo at one stage.
+
+    Attributes:
+        doubt: it went through, and a person should look at it.
+        code: of the error, here or at a stage before; `message` says it in words.
+    """
 
     key: str
     status: Status
@@ -27,6 +32,7 @@ class Outcome:
     model: str | None = None
     device: str | None = None
     fallback: str | None = None
+    doubt: str | None = None
     code: str | None = None
     message: str | None = None
     object_key: str | None = None
@@ -46,6 +52,11 @@ class BatchReport:
     def counts(self) -> dict[str, int]:
         """How many photos had each status."""
         return dict(Counter(outcome.status for outcome in self.outcomes))
+
+    @property
+    def doubtful(self) -> list[Outcome]:
+        """Photos that went through this stage and should be looked at."""
+        return [outcome for outcome in self.outcomes if outcome.doubt]
 
     @property
     def failures(self) -> list[Outcome]:

@@ -30,6 +30,11 @@ class Step:
     fallback: str | None = None
     details: dict[str, Any] = field(default_factory=dict[str, Any])
 
+    @property
+    def doubt(self) -> str | None:
+        """Why a person should look at the result, if there is a reason."""
+        return f"fell back: {self.fallback}" if self.fallback else self.details.get("doubt")
+
     def as_json(self) -> dict[str, Any]:
         """For `imgflow process --json`."""
         return asdict(self) | {"seconds": round(self.seconds, 4)}

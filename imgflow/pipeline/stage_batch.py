@@ -107,6 +107,7 @@ class StageBatch:
                 model=former.model,
                 device=former.device,
                 fallback=former.fallback,
+                doubt=(former.details or {}).get("doubt"),
                 object_key=former.object_key,
             )
         # A verdict about the file stands; other failures stand for the rest of this batch, so that a restart after a

@@ -24,7 +24,7 @@ from imgflow.pipeline.run_stage import Step, run_stage
 from imgflow.pipeline.workspace import Workspace
 from imgflow.recipe import PublishConfig
 
-_MOST_ATTEMPTS = 2
+MOST_ATTEMPTS = 2
 """A photo on which the process died this often is marked `crashed`, so that a batch always comes to an end."""
 
 Value = TypeVar("Value")
@@ -135,7 +135,7 @@ class StageWork:
     def _read(self, task: Task) -> Picture:
         # Written down before anything is tried, so that a process that dies leaves a trace.
         attempts = self.attempts_before(task) + 1
-        if attempts > _MOST_ATTEMPTS:
+        if attempts > MOST_ATTEMPTS:
             raise PhotoError("crashed", self.plan.stage)
         self._note_attempts(task, attempts)
         key = task.upstream.object_key or ""
@@ -181,9 +181,9 @@ class StageWork:
             store.delete(former)
         if photo.status == "rejected":
             forget_rejected(store, photo.key, task.version)
-        if step.fallback:
-            self.log.warning("%s: %s fell back: %s", photo.key, self.plan.stage, step.fallback)
-        return Outcome(photo.key, "done", step.seconds, pair=pair, **told)
+        if step.doubt:
+            self.log.warning("%s: %s: %s", photo.key, self.plan.stage, step.doubt)
+        return Outcome(photo.key, "done", step.seconds, pair=pair, doubt=step.doubt, **told)
 
     # -- rows --------------------------------------------------------------------------------------------------------
 

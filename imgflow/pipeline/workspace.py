@@ -50,14 +50,12 @@ class Workspace:
         return recipe_in_settings(self.settings, folder)
 
     def recipe_folders(self) -> set[str]:
-        """Every folder that has a recipe of its own."""
+        """Every folder whose own recipe is in the inbox or in the settings (not: in the read-only prefix)."""
         beside = {
             folder_of(info.key.removeprefix(f"{INBOX}/"))
             for info in self.store.list(f"{INBOX}/")
             if info.key.rpartition("/")[2] == RECIPE_NAME
         }
-        if self.prefix is not None:
-            beside |= {folder_of(i.key) for i in self.prefix.list() if i.key.rpartition("/")[2] == RECIPE_NAME}
         return beside | {folder.strip("/") for folder in self.settings.recipes}
 
     def chains(self, recipe: Recipe) -> tuple[str, str]:

@@ -1,11 +1,11 @@
 """What a pixel's colour says about its alpha, where product and ground near it have clearly different colours."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from imgflow.stages.strips import enlarged_rows, strips
+from imgflow.stages.strips import enlarged_at, strips
 
 LONGER_SIDE = 512
 """The local colours are smooth: they are averaged on a copy of at most this longer side, pixels."""
@@ -16,24 +16,28 @@ NEIGHBOURHOOD = 0.03
 SURE_POWER = 4
 """Weight of a pixel in the average of the product's colours is the segmenter's alpha to this power."""
 
+PIXELS = 65_536
+"""Pixels worked on at a time."""
+
 LEAST_DIFFERENCE = 0.12
 """Distance between product and ground (RGB, 0 to 1) at which colour counts half, if both are even."""
 
 
-def colour_evidence(
-    rgb: NDArray[np.uint8], guess: NDArray[np.float32]
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Alpha by projection onto the line between the local mean colours of product and ground, and how far to trust it.
+class LocalColours(NamedTuple):
+    """What product and ground look like around each pixel, on a small copy of the photo."""
 
-    Trust falls where the two means are close compared to how much either varies around its mean, where the pixel is
-    off the line, and where either has not been seen nearby.
+    product: NDArray[np.float32]
+    """h x w x 5: mean colour (0 to 1), variance, and how much of it there is."""
+    ground: NDArray[np.float32]
+    """The same of the ground."""
+
+
+def local_colours(rgb: NDArray[np.uint8], guess: NDArray[np.float32]) -> LocalColours:
+    """Averages over the neighbourhood.
 
     Args:
         rgb: H x W x 3, uint8.
         guess: H x W, 0 to 1: the segmenter's alpha.
-
-    Returns:
-        Alpha, and trust, both H x W, float32, 0 to 1.
     """
     import cv2
 
@@ -42,25 +46,44 @@ def colour_evidence(
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     small = np.asarray(cv2.resize(rgb, size, interpolation=cv2.INTER_AREA), np.float32) / 255
     opacity = np.asarray(cv2.resize(guess, size, interpolation=cv2.INTER_AREA), np.float32)
-    product = _local_colour(small, opacity**SURE_POWER)
-    ground = _local_colour(small, (1 - opacity) ** SURE_POWER)
-    alpha, trust = np.empty_like(guess), np.empty_like(guess)
-    for rows in strips(height):
-        own = enlarged_rows(product, rows, guess.shape)
-        below = enlarged_rows(ground, rows, guess.shape)
-        line = own[..., :3] - below[..., :3]
-        length = (line**2).sum(2)
-        offset = rgb[rows] / np.float32(255) - below[..., :3]
-        place = (offset * line).sum(2) / np.maximum(length, 1e-6)
-        alpha[rows] = np.clip(place, 0, 1)
-        variance = own[..., 3] + below[..., 3] + LEAST_DIFFERENCE**2
-        astray = ((offset - alpha[rows][..., None] * line) ** 2).sum(2)
-        seen = np.minimum(own[..., 4], below[..., 4])
-        trust[rows] = length / (length + variance) * variance / (variance + 4 * astray) * np.clip(seen / 0.02, 0, 1)
+    return LocalColours(_average(small, opacity**SURE_POWER), _average(small, (1 - opacity) ** SURE_POWER))
+
+
+def colour_evidence(
+    rgb: NDArray[np.uint8], colours: LocalColours, where: NDArray[np.int32]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Alpha by projection onto the line between the local mean colours of product and ground, and how far to trust it.
+
+    Trust falls where the two means are close compared to how much either varies around its mean, where the pixel is
+    off the line, and where either has not been seen nearby.
+
+    Args:
+        rgb: H x W x 3, uint8, the photo or a smaller copy.
+        colours: of the photo.
+        where: N flat indices of the pixels asked about.
+
+    Returns:
+        Alpha, and trust, both N, float32, 0 to 1.
+    """
+    pixels = rgb.reshape(-1, 3)
+    alpha, trust = np.empty(where.size, np.float32), np.empty(where.size, np.float32)
+    for some in strips(where.size, PIXELS):
+        own = enlarged_at(colours.product, where[some], rgb.shape)
+        below = enlarged_at(colours.ground, where[some], rgb.shape)
+        line = own[:, :3] - below[:, :3]
+        length = np.einsum("nc,nc->n", line, line)
+        offset = pixels[where[some]] / np.float32(255) - below[:, :3]
+        place = np.clip(np.einsum("nc,nc->n", offset, line) / np.maximum(length, 1e-6), 0, 1)
+        variance = own[:, 3] + below[:, 3] + LEAST_DIFFERENCE**2
+        offset -= place[:, None] * line
+        astray = np.einsum("nc,nc->n", offset, offset)
+        seen = np.minimum(own[:, 4], below[:, 4])
+        alpha[some] = place
+        trust[some] = length / (length + variance) * variance / (variance + 4 * astray) * np.clip(seen / 0.02, 0, 1)
     return alpha, trust
 
 
-def _local_colour(rgb: NDArray[np.floating[Any]], weight: NDArray[np.float32]) -> NDArray[np.float32]:
+def _average(rgb: NDArray[np.floating[Any]], weight: NDArray[np.float32]) -> NDArray[np.float32]:
     """Weighted mean of the colours around, their variance, and the mean weight: h x w x 5."""
     import cv2
 

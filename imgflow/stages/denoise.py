@@ -19,8 +19,12 @@ FLAT_SPREAD = 1.5
 VISIBLE_NOISE = 1.5
 """Grey levels. Below, smoothing costs more detail than it takes noise (measured on clean photos with noise added)."""
 
-NOISE_REACH = 6.0
-"""`auto` smooths over colour differences of at most this many times the noise."""
+NOISE_REACH = 4.0
+"""`auto` smooths over colour differences of at most this many times the noise; over fewer where the noise is hardly
+visible. Of 29 clean photos with noise of sigma 2, 3 and 5 added, none gets worse (at 6 some lost up to 1 dB)."""
+
+FULL_REACH = 2.5
+"""Grey levels: the noise at which that reach is attained."""
 
 NLM_STRENGTH = (3.0, 15.0)
 """Filter strength h of non-local means at strength 0 and 1."""
@@ -43,7 +47,7 @@ def denoise(picture: Picture, config: DenoiseConfig) -> StageOutput:
     details: dict[str, object] = {"noise": round(noise, 2)}
     if noise < VISIBLE_NOISE or config.strength == 0:
         return StageOutput(picture, {"method": "none"} | details)
-    smooth = _bilateral(picture.rgb, config.strength, most=NOISE_REACH * noise)
+    smooth = _bilateral(picture.rgb, config.strength, most=NOISE_REACH * noise * min(1.0, noise / FULL_REACH))
     return _output(picture, smooth, {"method": "bilateral"} | details)
 
 
@@ -57,12 +61,13 @@ def noise_level(rgb: NDArray[np.uint8]) -> float:
     Args:
         rgb: H x W x 3, uint8.
     """
-    levels = [_channel_noise(rgb[..., channel]) for channel in range(3)]
-    return float(np.median(levels))
+    deviation, mean = _block_statistics(rgb)
+    return float(np.median([_channel_noise(deviation[:, channel], mean[:, channel]) for channel in range(3)]))
 
 
-def _channel_noise(channel: NDArray[np.uint8]) -> float:
-    deviation, mean = _block_statistics(channel)
+def _channel_noise(deviation: NDArray[np.float32], mean: NDArray[np.float32]) -> float:
+    usable = deviation >= 0
+    deviation, mean = deviation[usable], mean[usable]
     if deviation.size < BLOCK * TONES:
         return 0.0
     tones = np.array_split(np.argsort(mean), TONES)
@@ -70,26 +75,27 @@ def _channel_noise(channel: NDArray[np.uint8]) -> float:
     return float(np.median(np.where(high <= FLAT_SPREAD * low, low, 0)))
 
 
-def _block_statistics(channel: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Deviation from the best plane, and mean, of each block that is not clipped to black or white."""
-    rows, columns = (side // BLOCK for side in channel.shape)
+def _block_statistics(rgb: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Deviation from the best plane, and mean, of each block in each channel: both N x 3.
+
+    The deviation is -1 where the block is clipped to black or white.
+    """
+    rows, columns = (side // BLOCK for side in rgb.shape[:2])
     axis = np.arange(BLOCK, dtype=np.float32) - (BLOCK - 1) / 2
-    spread = BLOCK * float((axis**2).sum())
-    deviations: list[NDArray[np.float32]] = [np.zeros(0, np.float32)]
-    means: list[NDArray[np.float32]] = [np.zeros(0, np.float32)]
+    slopes = np.stack([np.repeat(axis, BLOCK), np.tile(axis, BLOCK)], 1) / np.sqrt(BLOCK * (axis**2).sum())
+    deviations = np.empty((rows, columns * 3), np.float32)
+    means = np.empty_like(deviations)
     for row in range(rows):  # one row of blocks at a time, so that a large photo needs no large copy
-        strip = channel[row * BLOCK : (row + 1) * BLOCK, : columns * BLOCK]
-        blocks = strip.reshape(BLOCK, columns, BLOCK).transpose(1, 0, 2).astype(np.float32)
-        clipped = ((blocks <= 3) | (blocks >= 252)).mean((1, 2))
-        mean = blocks.mean((1, 2))
-        squares = ((blocks - mean[:, None, None]) ** 2).sum((1, 2))
-        slope_down = (blocks * axis[:, None]).sum((1, 2))
-        slope_right = (blocks * axis).sum((1, 2))
-        rest = np.maximum(squares - (slope_down**2 + slope_right**2) / spread, 0)
-        usable = clipped < 0.02
-        deviations.append(np.sqrt(rest / (BLOCK * BLOCK - 3))[usable])
-        means.append(mean[usable])
-    return np.concatenate(deviations), np.concatenate(means)
+        strip = rgb[row * BLOCK : (row + 1) * BLOCK, : columns * BLOCK]
+        blocks = strip.reshape(BLOCK, columns, BLOCK, 3).transpose(1, 3, 0, 2).reshape(columns * 3, BLOCK * BLOCK)
+        clipped = np.count_nonzero(blocks - np.uint8(4) >= 248, axis=1)  # up to 3 wraps round
+        values = blocks.astype(np.float32)
+        means[row] = values.mean(1)
+        values -= means[row][:, None]
+        squares = np.einsum("nk,nk->n", values, values) - ((values @ slopes) ** 2).sum(1)
+        deviation = np.sqrt(np.maximum(squares, 0) / (BLOCK * BLOCK - 3))
+        deviations[row] = np.where(clipped < 0.02 * BLOCK * BLOCK, deviation, -1)
+    return deviations.reshape(-1, 3), means.reshape(-1, 3)
 
 
 def _bilateral(rgb: NDArray[np.uint8], strength: float, most: float = np.inf) -> NDArray[np.uint8]:

@@ -36,6 +36,9 @@ SHADOW = 0.04
 LEAST_SHADOW = 0.003
 """Share of the photo below which there is no shadow worth touching."""
 
+SMALLEST_SIGMA = 4.0
+"""Pixels: a blur of at least twice this is made on a copy so small that this is enough."""
+
 CONTACT = 0.03
 """Reach of the contact shadow that `keep_contact` keeps, as a share of the longer side."""
 
@@ -137,8 +140,8 @@ def _fit_light(tones: NDArray[np.float32], clear: NDArray[np.bool_]) -> tuple[ND
     weight = np.ones(len(terms))
     surface = np.zeros((terms.shape[1], tones.shape[2]))
     for turn in range(20):
-        root = np.sqrt(weight)[:, None]
-        surface = np.linalg.lstsq(terms * root, values * root, rcond=None)[0]
+        weighted = terms.T * weight
+        surface = np.linalg.lstsq(weighted @ terms, weighted @ values, rcond=None)[0]
         darker = (terms @ surface - values).mean(1)
         robust = 1 / (1 + (darker / (TOLERANCE / 2)) ** 2) ** 2
         weight = np.where(darker > 0, 0.05, 1.0) if turn < 8 else robust
@@ -210,12 +213,22 @@ def _blur_within(values: NDArray[np.float32], inside: NDArray[np.bool_], sigma: 
 def _weighted_blur(
     values: NDArray[np.float32], inside: NDArray[np.bool_], sigma: float
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Mean of the values inside, and how much of the surroundings is inside. A wide blur is made on a small copy."""
     import cv2
 
     weight = inside.astype(np.float32)
-    total = np.asarray(cv2.GaussianBlur(weight, (0, 0), sigma), np.float32)
-    summed = np.asarray(cv2.GaussianBlur(values * weight[..., None], (0, 0), sigma), np.float32)
-    return np.asarray(summed / np.maximum(total, 1e-6)[..., None], np.float32), total
+    both = np.dstack([values * weight[..., None], weight])
+    height, width = weight.shape
+    times = sigma / SMALLEST_SIGMA
+    if times >= 2:
+        size = (max(1, int(width / times)), max(1, int(height / times)))
+        both = np.asarray(cv2.resize(both, size, interpolation=cv2.INTER_AREA), np.float32)
+        sigma = SMALLEST_SIGMA
+    blurred = np.asarray(cv2.GaussianBlur(both, (0, 0), sigma), np.float32)
+    if times >= 2:
+        blurred = np.asarray(cv2.resize(blurred, (width, height), interpolation=cv2.INTER_LINEAR), np.float32)
+    total = blurred[..., -1]
+    return np.asarray(blurred[..., :-1] / np.maximum(total, 1e-6)[..., None], np.float32), total
 
 
 def _disc(radius: int) -> NDArray[np.uint8]:

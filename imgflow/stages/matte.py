@@ -6,9 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imgflow.errors import PhotoError
+from imgflow.models.segmenter import Segmenter
 from imgflow.photos.picture import Picture
 from imgflow.recipe import MatteConfig
-from imgflow.stages.base import Segmenter, StageOutput
+from imgflow.stages.base import StageOutput
 from imgflow.stages.closed_form import solve_alpha
 from imgflow.stages.foreground import clean_colours
 from imgflow.stages.guided_upsampling import enlarge_alpha
@@ -18,7 +19,7 @@ MOST_PIXELS = 24_000_000
 """Larger photos are cut out at this size and their alpha is enlarged along the full photo's edges."""
 
 MOST_UNKNOWN = 2_000_000
-"""Unknown pixels solved at full size (about 25 s on two cores); with more, the same is done."""
+"""Unknown pixels solved at full size (about 5 s on two cores); with more, the same is done."""
 
 LEAST_AREA = 2e-4
 """Share of the photo that must be product (value 0.5 or more) for the segmenter to have found one."""
@@ -28,6 +29,9 @@ LEAST_CONTRAST = 16.0
 
 SEE_THROUGH = 0.1
 """A photo's own alpha that nowhere exceeds this shows nothing."""
+
+LEAST_SOLID = 0.25
+"""Share of what is visible in a cutout that is at least half opaque; with less, it is hardly a product."""
 
 WHITE = (255, 255, 255)
 
@@ -41,7 +45,8 @@ def matte(picture: Picture, config: MatteConfig, segmenter: Segmenter) -> StageO
     Returns:
         A picture of the same size with alpha; details: `refine`, `input_alpha` (what was done with the photo's own
         transparency, or None), `confidence` (the segmenter's highest value), `weak` (it found nothing certain),
-        `foreground_share`, `unknown_share`, `iterations`.
+        `foreground_share`, `unknown_share`, `iterations`, and `doubt` (why a person should look at the result) if
+        there is one.
 
     Raises:
         PhotoError: `no_foreground` if the photo is blank (uniform, black, noise only) or fully transparent.
@@ -60,8 +65,17 @@ def matte(picture: Picture, config: MatteConfig, segmenter: Segmenter) -> StageO
     if not (alpha > 0).any():
         raise PhotoError("no_foreground")
     rgb = clean_colours(photo, alpha) if config.decontaminate else photo
-    used = config.input_alpha if own_alpha is not None else None
-    return StageOutput(Picture(rgb, alpha), _shares(alpha) | details | {"input_alpha": used})
+    details["input_alpha"] = config.input_alpha if own_alpha is not None else None
+    return StageOutput(Picture(rgb, alpha), _shares(alpha) | details | _doubt(alpha, bool(details["weak"])))
+
+
+def _doubt(alpha: NDArray[np.uint8], weak: bool) -> dict[str, str]:
+    if weak:
+        return {"doubt": "the segmenter was nowhere certain"}
+    visible = np.count_nonzero(alpha > 255 * SEE_THROUGH)
+    if np.count_nonzero(alpha >= 128) < LEAST_SOLID * visible or not visible:
+        return {"doubt": "hardly anything of the cutout is solid"}
+    return {}
 
 
 def _cut_out(
@@ -107,7 +121,8 @@ def find_product(rgb: NDArray[np.uint8], segmenter: Segmenter) -> tuple[NDArray[
     Raises:
         PhotoError: `no_foreground` if nothing was found and the photo is blank.
     """
-    mask = np.clip(np.nan_to_num(segmenter(rgb)), 0, 1).astype(np.float32)
+    mask = np.fmax(segmenter(rgb), np.float32(0))  # what is not a number becomes 0
+    np.minimum(mask, 1, out=mask)
     if mask.shape != rgb.shape[:2]:
         raise ValueError(f"segmenter {segmenter.name} gave {mask.shape} for a photo of {rgb.shape[:2]}")
     confidence = float(mask.max())
@@ -132,7 +147,8 @@ def coarse_contrast(rgb: NDArray[np.uint8]) -> float:
 
 def _quantise(alpha: NDArray[np.float32]) -> NDArray[np.uint8]:
     """To uint8; what is within 1 % of clear or opaque becomes so, since the solver never quite arrives."""
-    return np.rint(np.clip((alpha - 0.01) / 0.98, 0, 1) * 255).astype(np.uint8)
+    stretched = (alpha - np.float32(0.01)) * np.float32(255 / 0.98)
+    return np.rint(np.clip(stretched, 0, 255, out=stretched), out=stretched).astype(np.uint8)
 
 
 def _extend_colours(rgb: NDArray[np.uint8], alpha: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -1,36 +1,38 @@
-"""Rows of a small field at the size of a large photo, so that no stage holds a large copy of a smooth field."""
+"""Some pixels of a small field at the size of a large photo, so that no stage holds a large copy of a smooth field."""
 
 from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 
-ROWS = 512
-"""Rows of the large photo worked on at a time."""
+FOLD = 1024
+"""Length of the rows in which a list of pixels is looked up."""
 
 
-def strips(height: int) -> Iterator[slice]:
-    """The rows of a photo, in slices of at most `ROWS`."""
-    for top in range(0, height, ROWS):
-        yield slice(top, min(top + ROWS, height))
+def strips(length: int, most: int) -> Iterator[slice]:
+    """What is in order, in slices of at most `most`."""
+    for start in range(0, length, most):
+        yield slice(start, min(start + most, length))
 
 
-def enlarged_rows(small: NDArray[np.float32], rows: slice, shape: tuple[int, ...]) -> NDArray[np.float32]:
-    """Those rows of the picture that `small` is when enlarged (bilinear) to `shape`.
+def enlarged_at(small: NDArray[np.float32], where: NDArray[np.int32], shape: tuple[int, ...]) -> NDArray[np.float32]:
+    """Some pixels of the picture that `small` is when enlarged (bilinear) to `shape`.
 
     Args:
         small: h x w or h x w x channels.
-        rows: which of the large picture's rows.
+        where: N flat indices of the large picture's pixels.
         shape: the large picture's height and width (more is ignored).
+
+    Returns:
+        N or N x channels.
     """
     import cv2
 
     height, width = shape[:2]
-    if small.shape[:2] == (height, width):
-        return small[rows]
-    y = (np.arange(rows.start, rows.stop, dtype=np.float32) + 0.5) * (small.shape[0] / height) - 0.5
-    x = (np.arange(width, dtype=np.float32) + 0.5) * (small.shape[1] / width) - 0.5
-    first = max(int(y[0]) - 1, 0)
-    x_map, y_map = np.meshgrid(x, y - first)
-    part = small[first : int(y[-1]) + 3]
-    return np.asarray(cv2.remap(part, x_map, y_map, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.float32)
+    rows, columns = np.divmod(where, np.int32(width))
+    y = (rows.astype(np.float32) + np.float32(0.5)) * np.float32(small.shape[0] / height) - np.float32(0.5)
+    x = (columns.astype(np.float32) + np.float32(0.5)) * np.float32(small.shape[1] / width) - np.float32(0.5)
+    folded = -(-where.size // FOLD) * FOLD  # OpenCV's maps may not have a side longer than 32,767
+    x_map, y_map = (np.resize(axis, folded).reshape(-1, FOLD) for axis in (x, y))
+    found = np.asarray(cv2.remap(small, x_map, y_map, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.float32)
+    return found.reshape(folded, *small.shape[2:])[: where.size]

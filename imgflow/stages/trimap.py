@@ -37,11 +37,14 @@ def trimap(alpha: NDArray[np.float32], band: float) -> NDArray[np.uint8]:
     """
     import cv2
 
-    inside = (alpha >= 0.5).astype(np.uint8)
+    inside = np.asarray(alpha >= 0.5, np.uint8)
     reach = max(band, LEAST_BAND)
     sure_product = (cv2.distanceTransform(inside, cv2.DIST_L2, 3) > reach) & (alpha >= SURE)
     sure_ground = (cv2.distanceTransform(1 - inside, cv2.DIST_L2, 3) > reach) & (alpha <= 1 - SURE)
-    return np.where(sure_product, FOREGROUND, np.where(sure_ground, BACKGROUND, UNKNOWN)).astype(np.uint8)
+    regions = np.full(alpha.shape, UNKNOWN, np.uint8)
+    np.copyto(regions, FOREGROUND, where=sure_product)
+    np.copyto(regions, BACKGROUND, where=sure_ground)
+    return regions
 
 
 def clean_mask(alpha: NDArray[np.float32], rgb: NDArray[np.uint8], smallest: float, near: float) -> NDArray[np.float32]:

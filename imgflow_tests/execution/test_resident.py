@@ -35,7 +35,8 @@ class Bench:
         (self.dagster_home / "dagster.yaml").write_text(yaml.safe_dump({"telemetry": {"enabled": False}}))
         self.folder = home / "told"
         self.folder.mkdir()
-        self.variables: dict[str, str] = {}
+        # Without a GPU there would be one worker for both devices.
+        self.variables = {"IMGFLOW_WORKERS": '{"gpu": 1}'}
         self.runs: list[subprocess.Popen[bytes]] = []
 
     @property
@@ -109,6 +110,26 @@ def test_steps_run_in_the_worker_of_their_device_and_it_stays(bench: Bench):
     assert bench.worker("cpu").ask("state")["done"] == 2
 
 
+def test_without_a_gpu_one_worker_does_all(bench: Bench):
+    bench.variables = {"CUDA_VISIBLE_DEVICES": ""}
+    assert bench.run("both_devices") == 0
+    (worker,) = bench.workers.alive()
+    assert {path.read_text().split()[0] for path in bench.folder.iterdir()} == {str(worker.pid)}
+
+
+def test_each_gpu_has_a_worker_that_sees_only_that_one(bench: Bench):
+    bench.variables = {"CUDA_VISIBLE_DEVICES": "3,5"}
+    first = bench.start("holding_gpu")
+    wait(lambda: (bench.folder / "holding").exists())
+    assert bench.run("both_devices") == 0
+    (told,) = [path.read_text().split() for path in bench.folder.glob("gpu-*")]
+    workers = {worker.name: worker.pid for worker in bench.workers.alive()}
+    assert told == [str(workers["gpu-1"]), "5"]
+    assert bench.told("holding") == str(workers["gpu-0"])
+    (bench.folder / "let go").touch()
+    assert first.wait(timeout=30) == 0
+
+
 def test_a_worker_that_dies_fails_the_step_with_its_last_words_and_the_retry_has_a_new_one(bench: Bench):
     assert bench.run("dying_once") == 0
     (failure,) = bench.failures()
@@ -160,7 +181,7 @@ def test_an_idle_worker_ends(bench: Bench):
 
 
 def test_steps_wait_in_line_when_one_worker_is_busy_and_a_second_is_started_where_allowed(bench: Bench):
-    bench.variables["IMGFLOW_WORKERS"] = '{"cpu": 2}'
+    bench.variables["IMGFLOW_WORKERS"] = '{"cpu": 2, "gpu": 1}'
     first = bench.start("holding")
     wait(lambda: (bench.folder / "holding").exists())
     assert bench.run("both_devices") == 0

@@ -68,8 +68,14 @@ def raises() -> None:
     raise ValueError("the step's own mistake")
 
 
+@op(tags={"imgflow/device": "gpu"})
+def holds_on_gpu() -> None:
+    _tell("holding", os.getpid())
+    _wait_for("let go")
+
+
 @op(tags={"imgflow/device": "cpu"})
-def holds_on(context: OpExecutionContext) -> None:
+def holds_on() -> None:
     _tell("holding", os.getpid())
     try:
         _wait_for("let go")
@@ -101,6 +107,11 @@ def raising() -> None:
 @job(executor_def=resident_executor(Settings()))
 def holding() -> None:
     holds_on()
+
+
+@job(executor_def=resident_executor(Settings()))
+def holding_gpu() -> None:
+    holds_on_gpu()
 
 
 def main() -> None:

@@ -13,6 +13,7 @@ from PIL import Image
 from imgflow.catalog.results import results_of
 from imgflow.catalog.tables import Result
 from imgflow.errors import PhotoError, StoreUnavailableError
+from imgflow.photos.decode import decode
 from imgflow.recipe import STAGES, Recipe
 from imgflow_tests.pipeline.conftest import Shop, photo_bytes
 
@@ -393,3 +394,34 @@ def test_an_original_taken_away_by_hand_is_named_and_heals(shop: Shop):
     shop.workspace.store.put(original, data)
     assert statuses(shop.run(batch)["publish"]) == {"a.jpg": "done"}
     assert shop.photo("a.jpg").error_code is None
+
+
+def test_a_file_on_which_the_decoder_dies_twice_is_crashed_and_the_others_are_taken_in(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+):
+    deadly = photo_bytes(1)
+    shop.drop("a.jpg", photo_bytes(2))
+    shop.drop("b.jpg", deadly)
+    shop.drop("c.jpg", photo_bytes(3))
+    (batch,) = shop.look()
+
+    def decode_or_die(data: bytes, limits: Any) -> Any:
+        if data == deadly:
+            os._exit(9)
+        return decode(data, limits)
+
+    monkeypatch.setattr("imgflow.pipeline.originals.decode", decode_or_die)
+    for _ in range(2):
+        child = os.fork()
+        if not child:
+            shop.take_in(batch)
+            os._exit(0)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
+    report = shop.take_in(batch)
+    assert {o.key: o.code for o in report.outcomes} == {"a.jpg": None, "b.jpg": "crashed", "c.jpg": None}
+    assert shop.photo("b.jpg").status == "failed"
+    assert shop.objects("inbox/") == []
+    # Nothing is lost: the file is archived, and can be tried anew with another version of imgflow.
+    assert shop.workspace.store.get(shop.photo("b.jpg").original_key or "") == deadly
+    monkeypatch.undo()
+    assert statuses(shop.run(batch)["publish"]) == {"a.jpg": "done", "b.jpg": "done", "c.jpg": "done"}

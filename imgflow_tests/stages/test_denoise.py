@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import cv2
 import numpy as np
 import pytest
@@ -68,3 +70,21 @@ def test_strength_goes_from_next_to_nothing_to_most():
         changes = [change(method, strength) for strength in (0, 0.5, 1)]
         assert changes[0] < changes[1] < changes[2]
     assert change("bilateral", 0) == 0
+
+
+def photos():
+    folder = Path(__file__).parents[3] / "shared" / "photos" / "product_photos" / "dreambooth"
+    names = ("backpack_00", "can_00", "fancy_boot_05", "rc_car_00", "teapot_00")
+    return [path for name in names if (path := folder / f"{name}.jpg").is_file()]
+
+
+@pytest.mark.parametrize("sigma", [1, 2, 3])
+def test_texture_loses_no_more_than_it_gains(sigma):
+    textured = [checked_cloth(), scene(box(), texture=1).rgb]
+    for path in photos():
+        photo = cv2.imread(str(path))
+        shrunk = cv2.resize(photo, None, fx=0.4, fy=0.4, interpolation=cv2.INTER_AREA)
+        textured.append(cv2.cvtColor(shrunk, cv2.COLOR_BGR2RGB))
+    for clean in textured:
+        noisy = camera_noise(clean, sigma)
+        assert psnr(denoise(Picture(noisy), DenoiseConfig()).picture.rgb, clean) > psnr(noisy, clean) - 0.1

@@ -97,10 +97,13 @@ def test_strength_and_contact_keep_a_share_of_the_shadow():
     assert np.array_equal(run(shadowed, strength=0).picture.rgb, shadowed.rgb)
 
 
-def test_alpha_stays():
+@pytest.mark.parametrize("method", ["background_gain", "retinex"])
+def test_a_photo_that_is_cut_out_already_stays(method):
     shadowed = SHADOWED["dark product"]
-    alpha = np.full(shadowed.alpha.shape, 200, np.uint8)
-    assert np.array_equal(run(shadowed, alpha=alpha).picture.alpha, alpha)
+    alpha = np.rint(shadowed.alpha * 255).astype(np.uint8)
+    output = run(shadowed, alpha, method=method)
+    assert np.array_equal(output.picture.rgb, shadowed.rgb) and np.array_equal(output.picture.alpha, alpha)
+    assert output.details["reason"] == "the photo is cut out already"
 
 
 def test_retinex_is_the_literal_rule_and_lifts_dark_products():

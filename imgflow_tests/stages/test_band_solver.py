@@ -1,0 +1,77 @@
+"""The band's solver against a direct solution of pymatting's whole Laplacian."""
+
+import cv2
+import numpy as np
+import pytest
+import scipy.sparse
+from pymatting import cf_laplacian
+from scipy.sparse.linalg import spsolve
+
+from imgflow.stages import band_solver
+from imgflow.stages.band_solver import EPSILON, find_band, solve_band
+
+HEIGHT, WIDTH = 60, 80
+
+
+def unknown_at(*places):
+    unknown = np.zeros((HEIGHT, WIDTH), bool)
+    for place in places:
+        unknown[place] = True
+    return unknown
+
+
+UNKNOWN = {
+    "every corner and a line": unknown_at(
+        np.s_[:20, :30], np.s_[30:, 50:], np.s_[25, 3:70], np.s_[:9, -4:], np.s_[-5:, :4]
+    ),
+    "one pixel": unknown_at(np.s_[30, 40]),
+    "the first and the last pixel": unknown_at(np.s_[0, 0], np.s_[-1, -1]),
+    "the right edge": unknown_at(np.s_[:, -1:]),
+    "all but one pixel": ~unknown_at(np.s_[30, 40]),
+}
+
+
+def problem(unknown):
+    random = np.random.default_rng(0)
+    rgb = cv2.GaussianBlur(random.integers(0, 256, (HEIGHT, WIDTH, 3), dtype=np.uint8), (0, 0), 1.5)
+    alpha = random.random((HEIGHT, WIDTH)).astype(np.float32)
+    prior = random.random(int(unknown.sum())).astype(np.float32)
+    return rgb, alpha, prior, np.full(prior.size, 1e-3, np.float32)
+
+
+def direct(unknown, rgb, alpha, prior, weight):
+    inside = unknown.ravel()
+    rows = cf_laplacian(rgb / 255, epsilon=EPSILON, is_known=~unknown)[inside]
+    matrix = rows[:, inside] + scipy.sparse.diags(weight.astype(np.float64))
+    return spsolve(matrix.tocsc(), weight * prior - rows[:, ~inside] @ alpha.ravel()[~inside])
+
+
+@pytest.mark.parametrize("name", UNKNOWN)
+@pytest.mark.parametrize("chunk", [64, 32_768])
+def test_the_answer_is_that_of_the_whole_laplacian(name, chunk, monkeypatch):
+    monkeypatch.setattr(band_solver, "CHUNK", chunk)
+    unknown = UNKNOWN[name]
+    wanted = problem(unknown)
+    answer, _ = solve_band(wanted[0], find_band(unknown), *wanted[1:], tolerance=1e-7, most_iterations=2000)
+    assert np.abs(answer - direct(unknown, *wanted)).max() < 1e-3
+
+
+def test_the_number_of_threads_does_not_change_a_bit(monkeypatch):
+    monkeypatch.setattr(band_solver, "CHUNK", 64)
+    unknown = UNKNOWN["all but one pixel"]
+    answers = []
+    for threads in (1, 4):
+        monkeypatch.setattr(band_solver, "MOST_THREADS", threads)
+        answers.append(solve_band(problem(unknown)[0], find_band(unknown), *problem(unknown)[1:], 1e-4, 50)[0])
+    assert np.array_equal(*answers)
+
+
+def test_it_stops_at_the_tolerance_and_at_most_iterations():
+    unknown = UNKNOWN["every corner and a line"]
+    wanted = problem(unknown)
+    exact = direct(unknown, *wanted)
+    rough, few = solve_band(wanted[0], find_band(unknown), *wanted[1:], tolerance=1e-2, most_iterations=500)
+    fine, many = solve_band(wanted[0], find_band(unknown), *wanted[1:], tolerance=1e-4, most_iterations=500)
+    assert 0 < few < many < 500
+    assert np.abs(fine - exact).mean() < np.abs(rough - exact).mean() / 5
+    assert solve_band(wanted[0], find_band(unknown), *wanted[1:], tolerance=0, most_iterations=7)[1] == 7
