@@ -118,6 +118,19 @@ def _tell(text: str, style: str) -> None:
     _err.print(text, style=style, markup=False, soft_wrap=True, highlight=False)
 
 
+@main.command()
+@click.argument("keys", nargs=-1, required=True)
+@_told_plainly
+def link(keys: tuple[str, ...]) -> None:
+    """Links to the results of photos, named by their paths below the inbox. On S3 they are presigned."""
+    from imgflow.defs.resources import WorkspaceResource
+    from imgflow.pipeline.links import published_link
+
+    workspace = WorkspaceResource(load_settings()).open()
+    for key in keys:
+        click.echo(published_link(workspace, key))
+
+
 @main.group()
 def models() -> None:
     """The model store: weights pulled, verified and listed."""

@@ -166,7 +166,7 @@ def _show(workspace: Workspace, state: State) -> None:
         picture = workspace.settings.home / "before-after.jpg"
         paste_pairs(pairs, _PAIR_SIZE).save(picture, quality=88)
         _out.print(f"before and after: {picture}", soft_wrap=True, highlight=False)
-    _out.print(f"results: {workspace.store.url(PUBLISHED, 3600)}", soft_wrap=True, highlight=False)
+    _out.print(f"results: {workspace.store.describe()} {PUBLISHED}/", soft_wrap=True, highlight=False)
     _out.print("see them in Dagster: make dev, then http://127.0.0.1:3000", highlight=False)
 
 

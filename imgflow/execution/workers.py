@@ -19,6 +19,9 @@ from imgflow.errors import WorkerLostError
 from imgflow.execution.wire import FOLDER, Record, WorkerUnreachableError, log_path, records
 from imgflow.settings import Settings
 
+_RUNS = "runs"
+"""Device of the run starter."""
+
 _START_SECONDS = 90.0
 _LAST_WORDS_BYTES = 2000
 
@@ -79,9 +82,20 @@ class Workers:
                     return worker
         raise WorkerLostError(f"no worker took the {device} step {key}: {self.last_words(self._pool(device)[0], 0)}")
 
-    def find(self, pid: int) -> Record | None:
-        """The worker with this process id, if it is alive."""
-        return next((record for record in self.alive() if record.pid == pid), None)
+    def start_run(self, run_id: str, instance: str) -> int:
+        """Have the run starter start a run's process; returns its pid.
+
+        Args:
+            instance: serialised `InstanceRef`.
+
+        Raises:
+            WorkerLostError: there is no run starter, and none could be started.
+        """
+        starter = self._ensure(_RUNS, 0, current_version(self.settings))
+        try:
+            return int(starter.ask("run", run_id=run_id, instance=instance)["pid"])
+        except (WorkerUnreachableError, KeyError) as error:
+            raise WorkerLostError(f"{error}: {self.last_words(_RUNS, 0)}") from error
 
     def last_words(self, device: str, number: int) -> str:
         """The end of the worker's log."""
@@ -158,7 +172,8 @@ class Workers:
 
     def _start(self, device: str, number: int, version: str) -> Record:
         log = log_path(self.home, device, number)
-        command = [sys.executable, "-m", "imgflow.execution.worker", "--home", str(self.home), "--device", device]
+        module = "imgflow.execution.run_starter" if device == _RUNS else "imgflow.execution.worker"
+        command = [sys.executable, "-m", module, "--home", str(self.home), "--device", device]
         command += ["--number", str(number), "--version", version]
         command += ["--idle-seconds", str(self.settings.worker_idle_seconds)]
         with log.open("ab") as file:

@@ -20,6 +20,7 @@ from sqlalchemy import select
 
 from imgflow.catalog.tables import Batch, Photo, Result
 from imgflow.defs.resources import WorkspaceResource
+from imgflow.execution.wire import records
 from imgflow.pipeline.naming import STAGE_FOLDERS
 from imgflow.pipeline.workspace import Workspace
 from imgflow.settings import Settings
@@ -103,7 +104,12 @@ class Installation:
 
     def kill_runs(self) -> bool:
         """`kill -9` of every process that executes a run."""
-        return _kill_all(process for process in self.processes() if "multiprocessing.spawn" in _command(process))
+        starters = {record.pid for record in records(self.home)}
+        return _kill_all(p for p in self.processes() if "run_starter" in _command(p) and p.pid not in starters)
+
+    def kill_run_starter(self) -> bool:
+        """`kill -9` of the process that starts runs; runs live on."""
+        return _kill_all(iter([psutil.Process(r.pid) for r in records(self.home) if r.device == "runs"]))
 
     def kill_workers(self) -> bool:
         """`kill -9` of every resident worker."""

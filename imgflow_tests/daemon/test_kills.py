@@ -24,6 +24,7 @@ def test_thirty_photos_survive_twelve_kills(
     killers = [
         installation.kill_workers,
         installation.kill_runs,
+        installation.kill_run_starter,
         installation.kill_code_servers,
         installation.kill_daemon,
     ]

@@ -5,6 +5,8 @@ import io
 import os
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 import numpy as np
 import pytest
@@ -12,8 +14,9 @@ from PIL import Image
 
 from imgflow.catalog.results import results_of
 from imgflow.catalog.tables import Result
-from imgflow.errors import PhotoError, StoreUnavailableError
+from imgflow.errors import PhotoError, StoreUnavailableError, UsageError
 from imgflow.photos.decode import decode
+from imgflow.pipeline.links import published_link
 from imgflow.recipe import STAGES, Recipe
 from imgflow_tests.pipeline.conftest import Shop, photo_bytes
 
@@ -425,3 +428,15 @@ def test_a_file_on_which_the_decoder_dies_twice_is_crashed_and_the_others_are_ta
     assert shop.workspace.store.get(shop.photo("b.jpg").original_key or "") == deadly
     monkeypatch.undo()
     assert statuses(shop.run(batch)["publish"]) == {"a.jpg": "done", "b.jpg": "done", "c.jpg": "done"}
+
+
+def test_a_link_leads_to_the_published_file(shop: Shop):
+    shop.drop("a.jpg")
+    (batch,) = shop.look()
+    with pytest.raises(UsageError, match="no result; it is waiting"):
+        published_link(shop.workspace, "a.jpg")
+    shop.run(batch)
+    path = Path(url2pathname(urlsplit(published_link(shop.workspace, "a.jpg")).path))
+    assert path.read_bytes() == shop.workspace.store.get("published/a.png")
+    with pytest.raises(UsageError, match="no such photo"):
+        published_link(shop.workspace, "b.jpg")

@@ -1,14 +1,16 @@
 """Looking into the inbox."""
 
+import itertools
 import os
 import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from imgflow.catalog.arrivals import waiting
-from imgflow.pipeline.drop import look_into_inbox
+from imgflow.pipeline.drop import LONGEST_LOOK, look_into_inbox
 from imgflow_tests.pipeline.conftest import Shop, make_shop, photo_bytes
 
 
@@ -71,7 +73,7 @@ def test_a_file_that_is_still_being_written_waits_until_it_is_whole(tmp_path: Pa
     assert seen_growing
     assert not growing
     with shop.workspace.catalog.read() as session:
-        stamp = waiting(session, "inbox")["a.jpg"].stamp
+        stamp = waiting(session, "inbox", ["a.jpg"])["a.jpg"].stamp
     info = shop.workspace.store.stat("inbox/a.jpg")
     assert info is not None
     assert stamp == shop.workspace.store.content_stamp(info)
@@ -84,6 +86,32 @@ def test_a_look_takes_no_more_than_it_may_and_goes_on_at_the_next(tmp_path: Path
     looks = [look_into_inbox(shop.workspace) for _ in range(4)]
     assert [look.photos for look in looks] == [2, 2, 1, 0]
     assert [look.more for look in looks] == [True, True, False, False]
+
+
+def test_a_look_that_takes_too_long_ends_early_and_the_next_goes_on(shop: Shop, monkeypatch: pytest.MonkeyPatch):
+    for number in range(3):
+        shop.drop(f"{number}.jpg")
+    moments = itertools.count()
+    clock = SimpleNamespace(monotonic=lambda: next(moments) * LONGEST_LOOK / 2)
+    with monkeypatch.context() as slow:
+        slow.setattr("imgflow.pipeline.drop.time", clock)
+        first = look_into_inbox(shop.workspace)
+    second = look_into_inbox(shop.workspace)
+    assert (first.photos, first.more) == (2, True)
+    assert (second.photos, second.waiting, second.more) == (1, 2, False)
+
+
+def test_a_look_asks_the_catalog_piece_by_piece(tmp_path: Path):
+    shop = make_shop(tmp_path, batch_size=500)
+    inbox = Path(shop.workspace.settings.store_location) / "inbox"
+    inbox.mkdir(parents=True)
+    keys = [f"{number:04d}.jpg" for number in range(1200)]
+    for key in keys:
+        (inbox / key).write_text(key)
+    assert look_into_inbox(shop.workspace).photos == 1200
+    shop.drop(keys[700], b"another content")
+    look = look_into_inbox(shop.workspace)
+    assert (look.photos, look.batches, look.waiting) == (1, 1, 1200)
 
 
 def test_a_look_that_dies_before_its_commit_leaves_nothing_behind(shop: Shop, monkeypatch: pytest.MonkeyPatch):
