@@ -51,7 +51,7 @@ dev: $(VENV)/base $(DAGSTER_HOME)/dagster.yaml ## Dagster's UI and daemon on htt
 
 .PHONY: test check format lock
 test: $(VENV)/dev ## the whole test suite
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest --numprocesses 3 $(ARGS)
 
 check: $(VENV)/dev ## format, lint, types, layers
 	$(BIN)/ruff format --check .
