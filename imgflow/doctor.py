@@ -3,6 +3,7 @@
 import importlib.metadata
 import os
 import uuid
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Literal
 from imgflow.catalog.database import Catalog
 from imgflow.defs.resources import open_store
 from imgflow.errors import ImgflowError, StoreUnavailableError
+from imgflow.execution.workers import Workers
 from imgflow.models.store import ModelStore
 from imgflow.pipeline.workspace import recipe_in_settings
 from imgflow.settings import Settings
@@ -22,6 +24,10 @@ _OPENCV_WHEELS = (
     "opencv-contrib-python",
     "opencv-contrib-python-headless",
 )
+
+
+_HEARTBEAT_SECONDS = 90
+"""A daemon that has not been heard of for so long is not running; it says so every 30 s."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,10 +146,43 @@ def _dagster(settings: Settings) -> Finding:
 
     with DagsterInstance.from_config(str(home)) as instance:
         instance.get_runs_count()
-        running = all_daemons_live(instance)
+        running = all_daemons_live(instance, heartbeat_tolerance_seconds=_HEARTBEAT_SECONDS)
     if not running:
         return Finding("dagster", "warn", f"{home}: no daemon running", "start one: make dev, or dagster-daemon run")
     return Finding("dagster", "ok", f"{home}, daemon running")
+
+
+def _workers(settings: Settings) -> Finding:
+    if settings.executor == "celery":
+        return _celery_workers(settings)
+    standings = Workers(settings).standings()
+    if settings.executor != "resident":
+        return Finding("workers", "ok", f"not used: the executor is {settings.executor}")
+    silent = [standing for standing in standings if not standing.memory]
+    text = "; ".join(f"{standing.name}: {standing.now}" for standing in standings)
+    if silent:
+        return Finding("workers", "fail", text, "imgflow workers stop --now")
+    return Finding("workers", "ok", text or "none running; one is started when a step needs it")
+
+
+def _celery_workers(settings: Settings) -> Finding:
+    from celery import Celery
+
+    from imgflow.execution.celery_queues import celery_options
+
+    app = Celery("imgflow-doctor", **celery_options(settings))
+    try:
+        app.connection().ensure_connection(max_retries=1, timeout=5)
+    except Exception as error:
+        return Finding("workers", "fail", f"the broker does not answer: {error}", "see IMGFLOW_CELERY_BROKER_URL")
+    queues: dict[str, list[dict[str, str]]] = app.control.inspect(timeout=3).active_queues() or {}
+    served = Counter(queue["name"] for worker in queues.values() for queue in worker)
+    missing = {"cpu", *settings.stage_devices.values()} - set(served)
+    text = ", ".join(f"{count} for {name}" for name, count in sorted(served.items())) or "none"
+    if missing:
+        remedy = f"celery --app imgflow.execution.celery_app worker --queues {','.join(sorted(missing))}"
+        return Finding("workers", "warn", f"Celery workers: {text}", remedy)
+    return Finding("workers", "ok", f"Celery workers: {text}")
 
 
 _CHECKS: dict[str, Callable[[Settings], Finding]] = {
@@ -154,5 +193,6 @@ _CHECKS: dict[str, Callable[[Settings], Finding]] = {
     "models": _models,
     "devices": _devices,
     "opencv": _opencv,
+    "workers": _workers,
     "dagster": _dagster,
 }
