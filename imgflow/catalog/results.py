@@ -45,6 +45,6 @@ def update_photo(session: Session, photo_id: int, version: str | None, values: d
 
 
 def set_member(session: Session, member: Member, **values: Any) -> None:
-    """Change a photo's place in a batch."""
+    """Change a photo's place in a batch, if it is still in the state that was read (else another run was faster)."""
     of_batch = (Member.batch_id == member.batch_id, Member.photo_id == member.photo_id)
-    session.execute(update(Member).where(*of_batch).values(**values))
+    session.execute(update(Member).where(*of_batch, Member.state == member.state).values(**values))

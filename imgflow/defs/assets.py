@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Callable
+from typing import Any
 
 from dagster import (
     AssetCheckSpec,
@@ -36,6 +37,16 @@ from imgflow.settings import Settings
 
 # For trouble that is not a photo's: store or database away, device lost. Finished photos are not done twice.
 RETRY = RetryPolicy(max_retries=4, delay=2, backoff=Backoff.EXPONENTIAL, jitter=Jitter.PLUS_MINUS)
+
+# What each executor reads to send a step to its device: imgflow's own, dagster-celery, dagster-k8s.
+_DEVICE_TAGS: dict[str, dict[str, Any]] = {
+    "cpu": {"imgflow/device": "cpu", "dagster-celery/queue": "cpu"},
+    "gpu": {
+        "imgflow/device": "gpu",
+        "dagster-celery/queue": "gpu",
+        "dagster-k8s/config": {"container_config": {"resources": {"limits": {"nvidia.com/gpu": 1}}}},
+    },
+}
 
 _DESCRIPTIONS: dict[str, str] = {
     ORIGINALS: "Photos validated and archived as they came, the inbox emptied; refused ones are in `rejected/`.",
@@ -81,7 +92,7 @@ def stage_assets(
             required_resource_keys={resource},
             retry_policy=RETRY,
             pool=device,
-            op_tags={"imgflow/device": device, "imgflow/stage": stage, "dagster-celery/queue": device},
+            op_tags={"imgflow/stage": stage, **_DEVICE_TAGS[device]},
             group_name="_".join([*prefix, "imgflow"]),
             code_version=code_version,
             description=_DESCRIPTIONS[name],

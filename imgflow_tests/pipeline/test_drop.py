@@ -6,10 +6,12 @@ import threading
 import time
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from imgflow.catalog.arrivals import waiting
+from imgflow.pipeline import originals
 from imgflow.pipeline.drop import LONGEST_LOOK, look_into_inbox
 from imgflow_tests.pipeline.conftest import Shop, make_shop, photo_bytes
 
@@ -124,3 +126,19 @@ def test_a_look_that_dies_before_its_commit_leaves_nothing_behind(shop: Shop, mo
         broken.setattr("imgflow.catalog.arrivals.RunRequest", die)
         look_into_inbox(shop.workspace)
     assert look_into_inbox(shop.workspace).photos == 1
+
+
+def test_a_slower_run_of_the_same_batch_does_not_take_a_photo_out_of_it(shop: Shop, monkeypatch: pytest.MonkeyPatch):
+    shop.drop("a.jpg")
+    (batch,) = shop.look()
+    read = originals.members_of
+
+    def another_run_is_faster(session: Any, batch_id: int) -> Any:
+        members = read(session, batch_id)
+        monkeypatch.setattr(originals, "members_of", read)
+        shop.take_in(batch)
+        return members
+
+    monkeypatch.setattr(originals, "members_of", another_run_is_faster)
+    shop.take_in(batch)
+    assert shop.run(batch)["publish"].counts == {"done": 1}
