@@ -43,20 +43,19 @@ class Seen:
     listing: str | None
 
 
-def waiting(session: Session, source: Source, keys: Sequence[str] | None = None) -> dict[str, Seen]:
-    """The objects that are registered and not yet taken out of the source, by key; of these keys only, if given.
+def waiting(session: Session, source: Source, keys: Sequence[str]) -> dict[str, Seen]:
+    """Those of the objects with these keys that are registered and not yet taken out of the source, by key.
 
     Of a photo that waits in several versions, the newest.
     """
-    statement = (
-        select(Photo.key, Member.stamp, Member.listing_stamp)
-        .join(Member, Member.photo_id == Photo.id)
-        .where(Member.state == "waiting", Photo.source == source)
-        .order_by(Member.batch_id)
-    )
     found: dict[str, Seen] = {}
-    for chunk in [None] if keys is None else chunks(keys, CHUNK):
-        rows = session.execute(statement if chunk is None else statement.where(Photo.key.in_(chunk)))
+    for chunk in chunks(keys, CHUNK):
+        rows = session.execute(
+            select(Photo.key, Member.stamp, Member.listing_stamp)
+            .join(Member, Member.photo_id == Photo.id)
+            .where(Photo.source == source, Photo.key.in_(chunk), Member.state == "waiting")
+            .order_by(Member.batch_id)
+        )
         found |= {key: Seen(stamp, listing) for key, stamp, listing in rows}
     return found
 

@@ -128,7 +128,7 @@ class Member(Table):
 
     batch_id: Mapped[int] = mapped_column(ForeignKey("batches.id"), primary_key=True)
     photo_id: Mapped[int] = mapped_column(ForeignKey("photos.id"), primary_key=True, index=True)
-    state: Mapped[str] = mapped_column(String(10), default="waiting", index=True)
+    state: Mapped[str] = mapped_column(String(10), default="waiting")
     """`waiting` in the source, `taken` (archived or rejected), or `superseded` by a newer version."""
     stamp: Mapped[str | None] = mapped_column(Text)
     """Content stamp of the waiting object; None where the archived original is used (refresh)."""

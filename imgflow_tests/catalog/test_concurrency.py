@@ -76,7 +76,7 @@ def test_an_arrival_that_waits_already_is_left_out_and_a_newer_one_is_not(catalo
     assert take(catalog, "a.jpg", "b.jpg") == []
     assert len(take(catalog, "a.jpg", "b.jpg", stamp="sha256:2")) == 1
     with catalog.read() as session:
-        assert {seen.stamp for seen in waiting(session, "inbox").values()} == {"sha256:2"}
+        assert {seen.stamp for seen in waiting(session, "inbox", ["a.jpg", "b.jpg"]).values()} == {"sha256:2"}
 
 
 def test_results_of_one_photo_written_at_once_leave_one_row(catalogs: list[Catalog]):
