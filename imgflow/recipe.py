@@ -53,7 +53,7 @@ class ShadowConfig(StageConfig):
 class MatteConfig(StageConfig):
     """Cutting the product out."""
 
-    code_version: ClassVar[str] = "2"
+    code_version: ClassVar[str] = "3"
 
     model: str = Field(default="u2netp", description="segmenter (see `imgflow models list`)")
     refine: Literal["closed_form", "none"] = Field(
@@ -62,6 +62,10 @@ class MatteConfig(StageConfig):
     )
     band: Annotated[float, Field(gt=0, le=0.1)] = Field(
         default=0.006, description="half width of the unknown band at certain edges, as a share of the longer side"
+    )
+    openings: Literal["auto", "off"] = Field(
+        default="auto",
+        description="auto opens wheels and loops that the segmenter filled, where the ground is seen through them",
     )
     decontaminate: bool = Field(
         default=True, description="estimate the product's own colour at soft edges, so that no halo shows"

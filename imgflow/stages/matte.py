@@ -13,6 +13,7 @@ from imgflow.stages.base import StageOutput
 from imgflow.stages.closed_form import solve_alpha
 from imgflow.stages.foreground import clean_colours
 from imgflow.stages.guided_upsampling import enlarge_alpha
+from imgflow.stages.openings import Openings, find_openings
 from imgflow.stages.trimap import UNKNOWN, clean_mask, trimap
 
 MOST_PIXELS = 24_000_000
@@ -45,7 +46,8 @@ def matte(picture: Picture, config: MatteConfig, segmenter: Segmenter) -> StageO
     Returns:
         A picture of the same size with alpha; details: `refine`, `input_alpha` (what was done with the photo's own
         transparency, or None), `confidence` (the segmenter's highest value), `weak` (it found nothing certain),
-        `foreground_share`, `unknown_share`, `iterations`, and `doubt` (why a person should look at the result) if
+        `foreground_share`, `unknown_share`, `opened_share` (of the photo, ground seen through the product where the
+        segmenter saw none), `iterations`, and `doubt` (why a person should look at the result) if
         there is one.
 
     Raises:
@@ -86,20 +88,23 @@ def _cut_out(
     mask = clean_mask(mask, rgb, config.clean, near=2 * config.band * max(mask.shape))
     details |= {"refine": config.refine}
     if config.refine == "closed_form":
-        mask, solved = _refine(rgb, mask, config.band)
-        details |= solved
+        openings = find_openings(rgb, mask) if config.openings == "auto" else None
+        mask, solved = _refine(rgb, mask, config.band, openings)
+        details |= solved | {"opened_share": round(openings.share(), 4) if openings else 0.0}
     if rgb is not photo:
         mask = enlarge_alpha(mask, rgb, photo)
     return _quantise(mask), details
 
 
 def _refine(
-    rgb: NDArray[np.uint8], mask: NDArray[np.float32], band: float
+    rgb: NDArray[np.uint8], mask: NDArray[np.float32], band: float, openings: Openings | None
 ) -> tuple[NDArray[np.float32], dict[str, Any]]:
     """Closed-form alpha; with very many unknown pixels at a size where there are fewer."""
     import cv2
 
-    regions = trimap(mask, band * max(mask.shape))
+    if openings:
+        mask = openings.cut_mask(mask)
+    regions = _regions(mask, band, openings)
     unknown = int((regions == UNKNOWN).sum())
     details: dict[str, Any] = {"unknown_share": round(unknown / mask.size, 4)}
     small = _at_most(rgb, int(mask.size * min(1.0, MOST_UNKNOWN / max(unknown, 1))))
@@ -108,8 +113,15 @@ def _refine(
         return solution.alpha, details | {"iterations": solution.iterations}
     small_mask = np.asarray(cv2.resize(mask, small.shape[1::-1], interpolation=cv2.INTER_AREA), np.float32)
     small_band = band * max(small_mask.shape)
-    solution = solve_alpha(small, trimap(small_mask, small_band), small_mask, small_band)
+    solution = solve_alpha(small, _regions(small_mask, band, openings), small_mask, small_band)
     return enlarge_alpha(solution.alpha, small, rgb), details | {"iterations": solution.iterations}
+
+
+def _regions(mask: NDArray[np.float32], band: float, openings: Openings | None) -> NDArray[np.uint8]:
+    regions = trimap(mask, band * max(mask.shape))
+    if openings:
+        openings.cut_trimap(regions)
+    return regions
 
 
 def find_product(rgb: NDArray[np.uint8], segmenter: Segmenter) -> tuple[NDArray[np.float32], dict[str, Any]]:

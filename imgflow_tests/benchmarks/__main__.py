@@ -2,6 +2,7 @@
 
 import importlib
 import json
+import signal
 import sys
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,8 @@ _err = Console(stderr=True)
 @click.option("--repetitions", type=click.IntRange(min=1), help="Times each variant is run; 3, or 1 with --quick.")
 def main(names: tuple[str, ...], json_file: Path | None, quick: bool, repetitions: int | None) -> None:
     """Measure imgflow on this machine."""
+    # However it is ended, no daemon and no server stays behind.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     options = Options(quick, repetitions or (1 if quick else 3), _note)
     report: dict[str, Any] = {"machine": machine(), "quick": quick, "benchmarks": {}}
     console = Console(width=None if sys.stdout.isatty() else 150)

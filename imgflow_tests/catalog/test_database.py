@@ -6,10 +6,13 @@ import threading
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import select, text
 
+from imgflow.catalog import database
 from imgflow.catalog.database import Catalog
 from imgflow.catalog.tables import Photo, Table
 from imgflow.errors import CatalogUnavailableError, SettingsError
@@ -22,6 +25,22 @@ def url(tmp_path: Path) -> str:
 def test_the_migrations_give_exactly_the_tables(catalog: Catalog):
     with catalog.engine.connect() as connection:
         assert compare_metadata(MigrationContext.configure(connection), Table.metadata) == []
+
+
+def test_an_older_catalog_is_brought_to_this_version_with_its_photos(catalog: Catalog, catalog_url: str):
+    add_one(catalog, "a")
+    config = Config()
+    config.set_main_option("script_location", str(Path(database.__file__).parent / "migrations"))
+    with catalog.engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.downgrade(config, "0001")
+    catalog.close()
+    upgraded = Catalog(catalog_url)
+    with upgraded.engine.connect() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), Table.metadata) == []
+    with upgraded.read() as session:
+        assert list(session.scalars(select(Photo.key))) == ["a"]
+    upgraded.close()
 
 
 def test_a_catalog_of_a_newer_imgflow_is_not_touched(catalog: Catalog, catalog_url: str):

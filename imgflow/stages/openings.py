@@ -1,0 +1,149 @@
+"""Opening places inside what a segmenter takes for product through which the ground is seen: wheels, loops, handles.
+
+Small networks paint a wheel as a disc, and are certain of it. The photo knows better; see `see_through.py`.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imgflow.stages.ground_colour import GroundColour, fit_ground
+from imgflow.stages.see_through import BEYOND, CLEAR, FRAME, Surroundings, measure_place
+from imgflow.stages.trimap import BACKGROUND
+
+LONGER_SIDE = 1024
+"""Openings are looked for on a copy of at most this longer side, pixels."""
+
+SMALLEST = 3e-4
+"""Share of the photo from which on a place is looked at."""
+
+SPAN = 0.006
+"""Half the width of what may cross a place without parting it (spokes), as a share of the longer side."""
+
+THIN = 2.0
+"""Distance from the ground's colour, in its bounds, from which on a pixel may hold a thing thinner than itself."""
+
+ROUNDS = 3
+"""Times that the ground's colour in a crossed opening is corrected by what was found to be ground there."""
+
+CERTAIN_GROUND = 0.05
+"""Value of the mask below which a pixel is ground around the product."""
+
+DEEP = 1.25
+"""Pixels of the small copy from such things, from which on ground is sure."""
+
+
+class Openings(NamedTuple):
+    """What was found, on a small copy of the photo."""
+
+    alpha: NDArray[np.float32]
+    """h x w, 0 to 1: a first guess in the openings, 1 everywhere else."""
+    depth: NDArray[np.float32]
+    """h x w, pixels of the small copy: how far into ground that is seen through an opening; 0 everywhere else."""
+
+    def share(self) -> float:
+        """Share of the photo that is ground seen through openings."""
+        return float((self.depth > 0).mean())
+
+    def cut_mask(self, mask: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The segmenter's mask, H x W, 0 to 1, with the openings cut out of it."""
+        import cv2
+
+        alpha = cv2.resize(self.alpha, mask.shape[::-1], interpolation=cv2.INTER_LINEAR)
+        return np.minimum(mask, np.asarray(alpha, np.float32))
+
+    def cut_trimap(self, regions: NDArray[np.uint8]) -> None:
+        """Marks as ground, in place, what is so well inside an opening that nothing crosses it there."""
+        import cv2
+
+        depth = cv2.resize(self.depth, regions.shape[::-1], interpolation=cv2.INTER_LINEAR)
+        regions[np.asarray(depth) > DEEP] = BACKGROUND
+
+
+def find_openings(rgb: NDArray[np.uint8], mask: NDArray[np.float32]) -> Openings | None:
+    """Finds where the ground is seen through the product; None where it is not, or cannot be told.
+
+    Args:
+        rgb: H x W x 3, uint8.
+        mask: H x W, 0 to 1, the segmenter's.
+    """
+    import cv2
+
+    height, width = mask.shape
+    scale = min(1.0, LONGER_SIDE / max(height, width))
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    product = np.asarray(cv2.resize(mask, size, interpolation=cv2.INTER_AREA), np.float32)
+    small = np.asarray(cv2.resize(rgb, size, interpolation=cv2.INTER_AREA), np.uint8)
+    smooth = np.asarray(cv2.medianBlur(small, 3), np.uint8)
+    ground = fit_ground(smooth, product)
+    if ground is None:
+        return None
+    cells, crossed = _cells(ground, smooth, product)
+    if not cells.any():
+        return None
+    for _ in range(ROUNDS if crossed.any() else 0):
+        ground = ground.following(smooth, (cells > 0) | (product < CERTAIN_GROUND))
+        cells |= _opened(crossed & (ground.distance(smooth) < 1))
+    away = ground.distance(small)  # the median takes away noise, and thin spokes with it
+    alpha = np.asarray(np.clip((away - 1) / (CLEAR - 1), 0, 1), np.float32)
+    alpha[cv2.dilate(cells, _disc(FRAME)) == 0] = 1
+    sure = cells & (away < THIN)
+    return Openings(alpha, np.asarray(cv2.distanceTransform(sure, cv2.DIST_L2, 3), np.float32))
+
+
+def _cells(
+    ground: GroundColour, rgb: NDArray[np.uint8], product: NDArray[np.float32]
+) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+    """1 on ground that is seen through an opening; and the hulls of the openings that things cross.
+
+    Args:
+        ground: behind the product.
+        rgb: h x w x 3, uint8.
+        product: h x w, 0 to 1.
+    """
+    import cv2
+
+    away = ground.distance(rgb)
+    cells, crossed = np.zeros(away.shape, np.uint8), np.zeros(away.shape, np.uint8)
+    inside = product >= 0.5
+    alike = inside & (away < 1)
+    candidates = _opened(alike)
+    least = SMALLEST * away.size
+    if candidates.sum() < least:
+        return cells, crossed > 0
+    clearly = (inside & (away > CLEAR)).astype(np.uint8)
+    doubtful = inside & ~alike & (cv2.dilate(clearly, np.ones((3, 3), np.uint8)) == 0)
+    everywhere = Surroundings(inside, doubtful, cv2.dilate(clearly, _disc(FRAME)) > 0, product, ground.light())
+    span = max(2, round(SPAN * max(away.shape)))
+    margin = round(BEYOND * max(away.shape)) + 1
+    joined = cv2.morphologyEx(candidates, cv2.MORPH_CLOSE, _disc(span))
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(joined, connectivity=8)
+    for label in range(1, count):
+        left, top, width, height, area = (int(value) for value in stats[label])
+        if area < least:
+            continue
+        window = np.s_[max(top - margin, 0) : top + height + margin, max(left - margin, 0) : left + width + margin]
+        whole = (labels[window] == label).astype(np.uint8)
+        own = candidates[window] & whole
+        if own.sum() < least:
+            continue
+        place = measure_place(own, whole, everywhere.part(window), span, away.shape)
+        if place.is_crossed() or place.is_doubted():
+            cells[window] |= own
+        if place.is_crossed():
+            points = cv2.findNonZero((labels == label).astype(np.uint8))
+            cv2.fillConvexPoly(crossed, cv2.convexHull(points), 1)
+    return cells, (crossed > 0) & inside
+
+
+def _opened(mask: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    import cv2
+
+    return np.asarray(cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8)), np.uint8)
+
+
+def _disc(radius: int) -> NDArray[np.uint8]:
+    import cv2
+
+    return np.asarray(cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1,) * 2), np.uint8)

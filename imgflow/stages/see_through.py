@@ -1,0 +1,151 @@
+"""What tells ground that is seen through a product from a part of the product that has the ground's colour by chance.
+
+Spokes part the ground behind a wheel into many cells of one very colour, the ground's: that hardly happens on a
+product. A single place of the ground's colour may as well be a label, a screen or a highlight; it counts only where the
+segmenter doubts it, it is empty, and a narrow frame parts it from the ground outside. On white ground it never counts,
+since products have white parts too. Where in doubt, the product stays whole.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+CLEAR = 3.0
+"""Distance from the ground's colour, in its bounds, from which on a pixel clearly is not ground."""
+
+FRAME = 4
+"""Pixels within which a place's outline must meet what clearly is product."""
+
+BEYOND = 0.07
+"""Width of a place's surroundings in which there must be ground again, as a share of the longer side."""
+
+DIRECTIONS = 8
+"""Directions that the outlines of a place's cells are told apart by."""
+
+LEAST_CELL = 12
+"""Pixels from which on a cell counts as one."""
+
+
+class Place(NamedTuple):
+    """Figures of one place inside the product that has the ground's colour."""
+
+    area: float
+    """Share of the photo that has the ground's very colour in it."""
+    purity: float
+    """Its share in all that is not clearly product: a shaded surface passes through the ground's colour gradually."""
+    bounded: float
+    """Share of its outline close to what clearly is product."""
+    beyond: float
+    """Share of ground in its surroundings: an opening has a frame, a label has a product around it."""
+    cells: int
+    """Into how many parts it falls."""
+    largest: float
+    """Share of the largest of them."""
+    turning: float
+    """Share of the outlines' directions that hold at least half of what each would if all held alike."""
+    emptiness: float
+    """Share of the ground's colour in what its outline encloses: labels are printed on, clocks have hands."""
+    certainty: float
+    """The segmenter's mean value."""
+    light: float
+    """Mean of the ground there, in its darkest channel, grey levels."""
+
+    def is_crossed(self) -> bool:
+        """Whether thin things in all directions part it into many cells: spokes, but not the gaps between keys."""
+        return (
+            self.area > 0.005
+            and self.purity > 0.9
+            and self.bounded > 0.7
+            and self.beyond > 0.2
+            and self.cells >= 12
+            and self.largest < 0.25
+            and self.turning > 0.9
+        )
+
+    def is_doubted(self) -> bool:
+        """Whether it is a framed, empty place that the segmenter itself does not quite believe in."""
+        return (
+            self.area < 0.05
+            and self.purity > 0.95
+            and self.bounded > 0.85
+            and self.beyond > 0.1
+            and self.emptiness > 0.95
+            and self.certainty < 0.985
+            and self.light < 242
+        )
+
+
+class Surroundings(NamedTuple):
+    """A part of the photo around a place; each h x w."""
+
+    inside: NDArray[np.bool_]
+    """Product, if the segmenter is right."""
+    doubtful: NDArray[np.bool_]
+    """Neither the ground's colour nor clearly another, and not just the soft edge between the two."""
+    framed: NDArray[np.bool_]
+    """Within `FRAME` of what clearly is product."""
+    certainty: NDArray[np.float32]
+    """The segmenter's value."""
+    light: NDArray[np.float32]
+    """The ground's darkest channel, grey levels."""
+
+    def part(self, window: tuple[slice, slice]) -> "Surroundings":
+        """A part of it."""
+        return Surroundings(
+            self.inside[window], self.doubtful[window], self.framed[window], self.certainty[window], self.light[window]
+        )
+
+
+def measure_place(
+    cells: NDArray[np.uint8], whole: NDArray[np.uint8], surroundings: Surroundings, span: int, shape: tuple[int, ...]
+) -> Place:
+    """Figures of a place.
+
+    Args:
+        cells: h x w, 1 where it has the ground's colour.
+        whole: h x w, 1 there and on what crosses it.
+        surroundings: the same part of the photo, with a margin around the place.
+        span: half the greatest width of what crosses a place, pixels.
+        shape: height and width of the whole photo at this size.
+    """
+    import cv2
+
+    area = int(cells.sum())
+    outline = (whole > 0) & (cv2.erode(whole, np.ones((3, 3), np.uint8)) == 0)
+    away = cv2.distanceTransform(1 - whole, cv2.DIST_L2, 3)
+    doubtful = int((surroundings.doubtful & (away <= span)).sum())
+    beyond = ~surroundings.inside[(away > span) & (away < BEYOND * max(shape))]
+    areas = cv2.connectedComponentsWithStats(cells, connectivity=4)[2][1:, cv2.CC_STAT_AREA]
+    return Place(
+        area=area / (shape[0] * shape[1]),
+        purity=area / (area + doubtful),
+        bounded=float(surroundings.framed[outline].mean()),
+        beyond=float(beyond.mean()) if beyond.size else 0.0,
+        cells=int((areas >= LEAST_CELL).sum()),
+        largest=float(areas.max()) / area,
+        turning=_turning(cells),
+        emptiness=area / _enclosed(whole),
+        certainty=float(surroundings.certainty[cells > 0].mean()),
+        light=float(surroundings.light[cells > 0].mean()),
+    )
+
+
+def _enclosed(whole: NDArray[np.uint8]) -> int:
+    """Pixels within the outer outline."""
+    import cv2
+
+    outlines, _ = cv2.findContours(whole, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    filled = np.zeros_like(whole)
+    cv2.drawContours(filled, outlines, -1, (1,), cv2.FILLED)
+    return int(filled.sum())
+
+
+def _turning(cells: NDArray[np.uint8]) -> float:
+    import cv2
+
+    soft = cv2.GaussianBlur(cells.astype(np.float32), (0, 0), 1.5)
+    across, down = (np.asarray(cv2.Sobel(soft, cv2.CV_32F, *order), np.float32) for order in ((1, 0), (0, 1)))
+    direction = np.floor(np.arctan2(down, across) * (DIRECTIONS / np.pi) + 0.5).astype(np.intp) % DIRECTIONS
+    held = np.bincount(direction.ravel(), np.hypot(across, down).ravel(), DIRECTIONS)
+    return float((held > 0.5 * held.mean()).mean())

@@ -1,0 +1,177 @@
+"""Openings, with segmenters that fill them as small networks do."""
+
+import cv2
+import numpy as np
+import pytest
+
+from imgflow.photos.picture import Picture
+from imgflow.recipe import MatteConfig
+from imgflow.samples import render
+from imgflow.stages.matte import matte
+from imgflow.stages.openings import find_openings
+from imgflow_tests.stages.scenes import Finds, to_bytes
+
+HEIGHT, WIDTH = 450, 600
+GROUNDS = {"grey": (200, 199, 196), "white": (255, 255, 255), "beige": (228, 214, 190)}
+
+
+def sad(alpha, truth):
+    return float(np.abs(alpha / 255 - truth).sum())
+
+
+def iou(alpha, truth):
+    a, b = alpha > 127, truth > 0.5
+    return (a & b).sum() / (a | b).sum()
+
+
+def filled(alpha, reach):
+    """The silhouette with its gaps filled, as wide as `reach`."""
+    ellipse = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach))
+    return cv2.GaussianBlur(cv2.morphologyEx(alpha, cv2.MORPH_CLOSE, ellipse), (0, 0), 1)
+
+
+def cut(photo, mask, **config):
+    return matte(Picture(photo), MatteConfig(**config), Finds(mask))
+
+
+def test_wheels_open_and_spokes_stay():
+    scene = render("bicycle", megapixels=0.75)
+    mask = filled(scene.alpha, 41)
+    before, after = (cut(scene.photo, mask, openings=openings) for openings in ("off", "auto"))
+    assert iou(before.picture.alpha, scene.alpha) < 0.7
+    assert sad(after.picture.alpha, scene.alpha) < 0.3 * sad(before.picture.alpha, scene.alpha)
+    assert iou(after.picture.alpha, scene.alpha) > 0.8
+    thick = cv2.erode(scene.alpha, np.ones((5, 5)))
+    assert (after.picture.alpha[thick == 1] > 127).mean() > 0.95  # the rim is silver, hardly other than the ground
+    assert 0.08 < after.details["opened_share"] < 0.15 and before.details["opened_share"] == 0
+
+
+def test_a_loop_opens_where_the_segmenter_doubts_it_and_not_where_it_is_certain():
+    scene = render("backpack", megapixels=0.4)
+    loops = (filled(scene.alpha, 41) > 0.5) & (scene.alpha < 0.5)
+    errors = {}
+    for value in (0.96, 1.0):
+        mask = np.where(loops, np.float32(value), scene.alpha)
+        alphas = [cut(scene.clean, mask, openings=openings).picture.alpha for openings in ("off", "auto")]
+        errors[value] = [sad(alpha, scene.alpha) for alpha in alphas]
+    assert errors[0.96][1] < 0.5 * errors[0.96][0]
+    assert errors[1.0][1] == errors[1.0][0]
+
+
+@pytest.mark.parametrize("name", ["jug", "camera", "watch", "toiletries"])
+def test_solid_products_on_ground_of_a_like_colour_stay_solid(name):
+    scene = render(name, megapixels=0.4)
+    for value in (1.0, 0.9):
+        assert find_openings(scene.photo, scene.alpha * np.float32(value)) is None
+
+
+def studio(ground):
+    """Ground with falloff; where it is white, without."""
+    y, x = np.mgrid[-1 : 1 : HEIGHT * 1j, -1 : 1 : WIDTH * 1j]
+    fall = 0 if min(ground) == 255 else 0.05
+    return to_bytes(np.float32(ground) * (1 - fall * (x * x + y * y))[..., None])
+
+
+def keyboard(ground):
+    photo, mask = ground.copy(), np.zeros((HEIGHT, WIDTH), np.float32)
+    cv2.rectangle(mask, (75, 150), (525, 310), 1, -1)
+    photo[mask > 0] = 60
+    for top in range(156, 300, 31):
+        for left in range(82, 500, 32):
+            photo[top : top + 26, left : left + 27] = ground[top : top + 26, left : left + 27]
+    return photo, mask
+
+
+def ball(ground):
+    """White panels parted by dark seams in all directions; rounded by its shading."""
+    random = np.random.default_rng(1)
+    mask, seams = np.zeros((HEIGHT, WIDTH), np.float32), cv2.Subdiv2D((0, 0, WIDTH, HEIGHT))
+    cv2.circle(mask, (300, 225), 150, 1, -1)
+    for x, y in random.uniform((150, 75), (450, 375), (40, 2)):
+        seams.insert((float(x), float(y)))
+    y, x = np.mgrid[:HEIGHT, :WIDTH]
+    shade = 1 - 0.1 * np.clip(np.hypot(x - 300, y - 225) / 150, 0, 1) ** 2
+    surface = to_bytes(ground * shade[..., None])
+    cv2.polylines(surface, [np.int32(cell) for cell in seams.getVoronoiFacetList([])[0]], True, (30, 30, 30), 3)
+    return np.where(mask[..., None] > 0, surface, ground), mask
+
+
+def label(ground):
+    photo, mask = ground.copy(), np.zeros((HEIGHT, WIDTH), np.float32)
+    cv2.rectangle(mask, (150, 75), (450, 375), 1, -1)
+    photo[mask > 0] = (40, 80, 160)
+    photo[85:365, 160:440] = ground[85:365, 160:440]
+    for line in range(5):
+        cv2.putText(photo, "imgflow label", (175, 130 + 45 * line), 0, 1, (20, 20, 20), 2, cv2.LINE_AA)
+    return photo, mask
+
+
+def clock(ground):
+    photo, mask = ground.copy(), np.zeros((HEIGHT, WIDTH), np.float32)
+    cv2.circle(mask, (300, 225), 150, 1, -1)
+    cv2.circle(photo, (300, 225), 145, (30, 30, 30), 12)
+    for hour in range(12):
+        tip = np.array([np.cos(hour * np.pi / 6), np.sin(hour * np.pi / 6)])
+        ends = [(round(300 + tip[0] * length), round(225 + tip[1] * length)) for length in (115, 132)]
+        cv2.line(photo, *ends, (30, 30, 30), 3, cv2.LINE_AA)
+    cv2.line(photo, (300, 225), (350, 150), (20, 20, 20), 5, cv2.LINE_AA)
+    return photo, mask
+
+
+@pytest.mark.parametrize("certainty", [1.0, 0.97])
+@pytest.mark.parametrize("ground", GROUNDS)
+@pytest.mark.parametrize("product", [keyboard, ball, label, clock])
+def test_parts_of_the_ground_s_very_colour_stay(product, ground, certainty):
+    """Even as bright as the ground to the level, which hardly happens: shape alone must tell."""
+    photo, mask = product(studio(GROUNDS[ground]))
+    noise = np.random.default_rng(0).normal(0, 1, photo.shape)
+    assert find_openings(to_bytes(photo + noise), mask * np.float32(certainty)) is None
+
+
+def wheel(ground):
+    random = np.random.default_rng(0)
+    photo, mask = ground.copy(), np.zeros((HEIGHT, WIDTH), np.float32)
+    cv2.circle(mask, (300, 225), 150, 1, -1)
+    cv2.circle(photo, (300, 225), 143, (150, 30, 30), 15)
+    for turn in range(24):
+        end = (int(300 + 140 * np.cos(turn * np.pi / 12)), int(225 + 140 * np.sin(turn * np.pi / 12)))
+        cv2.line(photo, (300, 225), end, (150, 30, 30), 2, cv2.LINE_AA)
+    open_parts = (mask > 0) & (photo == ground).all(2)
+    return to_bytes(photo + random.normal(0, 1, photo.shape)), mask, open_parts
+
+
+def found_share(photo, mask, open_parts):
+    """Of what is open, how much is marked so; nothing else may be."""
+    found = find_openings(photo, mask)
+    assert found is not None
+    assert not (found.depth[~open_parts] > 1).any()
+    return (found.alpha[open_parts] < 0.5).mean()
+
+
+@pytest.mark.parametrize("ground", GROUNDS)
+def test_a_wheel_is_found_on_any_even_ground(ground):
+    assert found_share(*wheel(studio(GROUNDS[ground]))) > 0.9
+
+
+def test_a_shade_on_the_ground_behind_a_wheel_is_ground():
+    y, x = np.mgrid[:HEIGHT, :WIDTH]
+    shade = 1 - 0.06 * np.exp(-((x - 340) ** 2 + (y - 270) ** 2) / 60**2)
+    assert found_share(*wheel(to_bytes(studio(GROUNDS["grey"]) * shade[..., None]))) > 0.7
+
+
+@pytest.mark.parametrize("ground", ["dark", "uneven", "hidden"])
+def test_where_the_ground_cannot_be_told_nothing_opens(ground):
+    even = studio(GROUNDS["grey"])
+    patches = np.random.default_rng(2).uniform(0.6, 1, (30, 40)).astype(np.float32)
+    uneven = to_bytes(even * cv2.resize(patches, (WIDTH, HEIGHT), interpolation=cv2.INTER_NEAREST)[..., None])
+    photo, mask, _ = wheel({"dark": even // 8, "uneven": uneven, "hidden": even}[ground])
+    if ground == "hidden":
+        photo, mask = photo[95:355, 170:430], mask[95:355, 170:430]
+    assert find_openings(np.ascontiguousarray(photo), np.ascontiguousarray(mask)) is None
+
+
+@pytest.mark.parametrize("size", [(16, 16), (17, 320), (300, 16)])
+def test_tiny_photos(size):
+    mask = np.zeros(size, np.float32)
+    mask[4:-4, 4:-4] = 1
+    assert find_openings(np.full((*size, 3), 200, np.uint8), mask) is None
