@@ -14,7 +14,6 @@ from imgflow.catalog.tables import Batch, Member, Photo, Result
 from imgflow.errors import ObjectNotFoundError, PhotoError, PhotoReplacedError, StoreUnavailableError
 from imgflow.photos.decode import decode
 from imgflow.photos.source import SourceInfo
-from imgflow.pipeline.contact_sheet import Pair, make_pair
 from imgflow.pipeline.naming import ORIGINALS, archive_key, inbox_key
 from imgflow.pipeline.overlap import overlapped
 from imgflow.pipeline.plan import ORIGINAL, ORIGINAL_CHAIN, fingerprint
@@ -72,7 +71,6 @@ class _Validated:
 
     file: _File
     source: SourceInfo | None
-    pair: Pair | None
     error: PhotoError | None
     seconds: float
 
@@ -138,14 +136,13 @@ class _Intake:
         if isinstance(file, Outcome):
             return file
         started = time.perf_counter()
-        source = pair = error = None
+        source = error = None
         try:
             self._note_attempt(task, file.version)
-            decoded = decode(file.data, self.workspace.limits)
-            source, pair = decoded.source, make_pair(decoded.picture, decoded.picture)
+            source = decode(file.data, self.workspace.limits).source
         except PhotoError as refusal:
             error = refusal
-        return _Validated(file, source, pair, error, time.perf_counter() - started)
+        return _Validated(file, source, error, time.perf_counter() - started)
 
     def write(self, task: _Task, validated: _Validated | Outcome) -> Outcome:
         """Archive first, then empty the inbox: a crash at any moment leaves at least one copy."""
@@ -247,7 +244,6 @@ class _Intake:
             code=code,
             message=message,
             object_key=object_key,
-            pair=validated.pair,
         )
 
     def _photo_values(self, photo: Photo, validated: _Validated, object_key: str) -> dict[str, Any]:
