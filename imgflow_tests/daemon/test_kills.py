@@ -11,10 +11,10 @@ from imgflow_tests.daemon.installation import Installation
 pytestmark = pytest.mark.server
 
 PHOTOS = 30
-KILLS = 12
+KILLS = 10
 
 
-def test_thirty_photos_survive_twelve_kills(
+def test_thirty_photos_survive_ten_kills(
     install: Callable[..., Installation], small_photos: Callable[[int], dict[str, bytes]]
 ):
     installation = install(batch_size=5)
