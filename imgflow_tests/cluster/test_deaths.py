@@ -67,6 +67,7 @@ def test_photos_survive_the_deaths_of_code_location_and_broker(
     # The second worker takes the first step of the run in its place, finds the batch at work, and gives it back.
     machines.wait(lambda: "another step is at work" in machines.log(), 90, "the new run to wait for the old step")
     pool_process.resume()
+    machines.wait(lambda: any(each.run != old.run for each in machines.executions()), 90, "the new run's first step")
     # Whatever the workers are at: they have no broker for a while, and it has only what is on its disk.
     redis.stop()
     redis.start()

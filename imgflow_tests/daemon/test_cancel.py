@@ -38,5 +38,5 @@ def test_a_cancelled_run_ends_soon_and_its_batch_waits_for_a_person_or_the_refre
     assert installation.standing().photos == {"slow/plush.jpg": "waiting"}
     assert len(installation.instance.get_runs()) == 1
     # The worker and its model are still there, and the attempt is not held against the photo.
-    assert worker.is_alive() and worker.ask("state")["running"] is None
+    installation.wait(lambda: worker.ask("state")["running"] is None, 60, "the worker to be free")
     assert {row.attempts for row in installation.results() if row.stage == "matte"} == {0}
