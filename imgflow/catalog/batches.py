@@ -78,10 +78,9 @@ def request_run(session: Session, batch: Batch, reason: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class OpenBatch:
-    """An open batch with its latest run request."""
+    """An open batch, and how often a run of it was asked for."""
 
     batch: Batch
-    last_request: int
     requests: int
 
 
@@ -89,7 +88,7 @@ def open_batches(session: Session, cursor: int, limit: int) -> list[OpenBatch]:
     """Open batches whose run requests have all been handed to Dagster (none is after the cursor), oldest first."""
     last = func.max(RunRequest.id)
     rows = session.execute(
-        select(Batch, last, func.count(RunRequest.id))
+        select(Batch, func.count(RunRequest.id))
         .join(RunRequest, RunRequest.batch_id == Batch.id)
         .where(Batch.state == "open")
         .group_by(Batch.id)
@@ -97,7 +96,7 @@ def open_batches(session: Session, cursor: int, limit: int) -> list[OpenBatch]:
         .order_by(last)
         .limit(limit)
     )
-    return [OpenBatch(batch, request, count) for batch, request, count in rows]
+    return [OpenBatch(batch, count) for batch, count in rows]
 
 
 def cancel_batch(session: Session, batch_id: int) -> None:

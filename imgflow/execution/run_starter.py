@@ -7,7 +7,6 @@ so that its children inherit neither locks nor connections.
 * `state`, `stop`: as a worker's.
 """
 
-import argparse
 import importlib
 import json
 import os
@@ -16,7 +15,6 @@ import socket
 import time
 import traceback
 from multiprocessing.connection import Listener
-from pathlib import Path
 from typing import Any
 
 import psutil
@@ -26,7 +24,7 @@ from dagster._core.instance import InstanceRef
 from dagster._serdes import deserialize_value
 from dagster._utils.interrupts import capture_interrupts
 
-from imgflow.execution.wire import Record, answer, new_key, write_record
+from imgflow.execution.wire import announced, answer
 
 _HELLO_SECONDS = 5.0
 
@@ -85,26 +83,11 @@ def _execute(run_id: str, instance_ref: str) -> int:
 
 def main() -> None:
     """Entry point of the process."""
-    parser = argparse.ArgumentParser(prog="imgflow run starter")
-    parser.add_argument("--home", type=Path, required=True)
-    parser.add_argument("--device", required=True)
-    parser.add_argument("--number", type=int, required=True)
-    parser.add_argument("--version", required=True)
-    parser.add_argument("--idle-seconds", type=float, required=True)
-    options = parser.parse_args()
     for module in _READY:
         importlib.import_module(module)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # ended runs leave no zombies
-    key = new_key()
-    with Listener(("127.0.0.1", 0), authkey=bytes.fromhex(key)) as listener:
-        me = psutil.Process()
-        port = int(listener.address[1])
-        record = Record(options.device, options.number, options.version, me.pid, me.create_time(), port, key)
-        path = write_record(options.home, record)
-        try:
-            _serve(listener, RunStarter(listener), options.idle_seconds)
-        finally:
-            path.unlink(missing_ok=True)
+    with announced("imgflow run starter") as (listener, idle_seconds):
+        _serve(listener, RunStarter(listener), idle_seconds)
 
 
 def _serve(listener: Listener, starter: RunStarter, idle_seconds: float) -> None:

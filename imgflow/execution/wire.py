@@ -4,14 +4,15 @@ Both sides prove that they know the record's key (HMAC, by `multiprocessing.conn
 its owner only. Nothing is ever unpickled.
 """
 
+import argparse
 import contextlib
 import json
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import asdict, dataclass
 from multiprocessing import AuthenticationError
-from multiprocessing.connection import Client, Connection
+from multiprocessing.connection import Client, Connection, Listener
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,7 @@ class Record:
     """What a worker tells about itself when it is ready.
 
     Attributes:
-        device: `cpu` or `gpu`.
+        device: `cpu`, `gpu`, or `runs` (the run starter).
         number: of the worker among those of its device.
         version: of code and settings it was started with.
         pid: with `born`, the process: numbers are used again, moments are not.
@@ -78,9 +79,33 @@ class Record:
             raise WorkerUnreachableError(f"worker {self.name} (pid {self.pid}): {error or 'hung up'}") from error
 
 
-def new_key() -> str:
-    """A key that nobody can guess."""
-    return secrets.token_hex(32)
+@contextlib.contextmanager
+def announced(program: str) -> Generator[tuple[Listener, float]]:
+    """Listen as the command line says, with a record for as long as this lasts.
+
+    Args:
+        program: what `--help` calls it.
+
+    Returns:
+        Where clients connect, and the seconds without work after which the process is to end.
+    """
+    parser = argparse.ArgumentParser(prog=program)
+    parser.add_argument("--home", type=Path, required=True)
+    parser.add_argument("--device", required=True)
+    parser.add_argument("--number", type=int, required=True)
+    parser.add_argument("--version", required=True)
+    parser.add_argument("--idle-seconds", type=float, required=True)
+    options = parser.parse_args()
+    key = secrets.token_hex(32)
+    me = psutil.Process()
+    with Listener(("127.0.0.1", 0), authkey=bytes.fromhex(key)) as listener:
+        port = int(listener.address[1])
+        record = Record(options.device, options.number, options.version, me.pid, me.create_time(), port, key)
+        path = _write_record(options.home, record)
+        try:
+            yield listener, options.idle_seconds
+        finally:
+            path.unlink(missing_ok=True)
 
 
 def answer(connection: Connection, reply: dict[str, Any]) -> None:
@@ -89,7 +114,7 @@ def answer(connection: Connection, reply: dict[str, Any]) -> None:
         connection.send_bytes(json.dumps(reply).encode())
 
 
-def write_record(home: Path, record: Record) -> Path:
+def _write_record(home: Path, record: Record) -> Path:
     """Make the record known; whole or not at all, readable by its owner only."""
     path = _path(home, record)
     path.parent.mkdir(parents=True, exist_ok=True)

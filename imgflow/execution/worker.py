@@ -9,8 +9,8 @@ threads answer requests:
 * `stop`: take no more steps; end after those that were taken, or now.
 """
 
-import argparse
 import collections
+import json
 import os
 import queue
 import signal
@@ -19,7 +19,6 @@ import time
 import traceback
 from collections.abc import Callable
 from multiprocessing.connection import Connection, Listener
-from pathlib import Path
 from typing import Any
 
 import psutil
@@ -30,7 +29,7 @@ from dagster._grpc.types import ExecuteStepArgs
 from dagster._serdes import deserialize_value
 from dagster._utils.interrupts import capture_interrupts, pop_captured_interrupt
 
-from imgflow.execution.wire import Record, answer, new_key, write_record
+from imgflow.execution.wire import announced, answer
 from imgflow.models.loader import held_models
 
 CANCEL_GRACE_SECONDS = 20.0
@@ -41,12 +40,10 @@ class Worker:
     """The steps of one worker process.
 
     Args:
-        record: who this is.
         idle_seconds: without a step for so long, the process ends and its memory is free.
     """
 
-    def __init__(self, record: Record, idle_seconds: float) -> None:
-        self.record = record
+    def __init__(self, idle_seconds: float) -> None:
         self.idle_seconds = idle_seconds
         self._lock = threading.Lock()
         self._steps: queue.Queue[tuple[str, ExecuteStepArgs] | None] = queue.Queue()
@@ -186,32 +183,10 @@ class Worker:
 
 def main() -> None:
     """Entry point of the worker process."""
-    parser = argparse.ArgumentParser(prog="imgflow worker")
-    parser.add_argument("--home", type=Path, required=True)
-    parser.add_argument("--device", required=True)
-    parser.add_argument("--number", type=int, required=True)
-    parser.add_argument("--version", required=True)
-    parser.add_argument("--idle-seconds", type=float, required=True)
-    options = parser.parse_args()
-    key = new_key()
-    with Listener(("127.0.0.1", 0), authkey=bytes.fromhex(key)) as listener:
-        process = psutil.Process()
-        record = Record(
-            options.device,
-            options.number,
-            options.version,
-            process.pid,
-            process.create_time(),
-            int(listener.address[1]),
-            key,
-        )
-        worker = Worker(record, options.idle_seconds)
+    with announced("imgflow worker") as (listener, idle_seconds):
+        worker = Worker(idle_seconds)
         threading.Thread(target=_serve, args=(listener, worker), daemon=True).start()
-        path = write_record(options.home, record)
-        try:
-            worker.work()
-        finally:
-            path.unlink(missing_ok=True)
+        worker.work()
 
 
 def _serve(listener: Listener, worker: Worker) -> None:
@@ -226,8 +201,6 @@ def _serve(listener: Listener, worker: Worker) -> None:
 
 
 def _converse(connection: Connection, worker: Worker) -> None:
-    import json
-
     with connection:
         try:
             request = json.loads(connection.recv_bytes())
