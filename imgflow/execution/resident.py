@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from dagster import (
     DagsterEvent,
+    DagsterEventType,
     ExecutorDefinition,
     InitExecutorContext,
     executor,
@@ -30,6 +31,9 @@ DEVICE_TAG = "imgflow/device"
 
 _SILENT_SECONDS = 60.0
 """A worker that lives and does not answer for so long hangs, and is killed."""
+
+_LAST_EVENTS = (DagsterEventType.STEP_SUCCESS, DagsterEventType.STEP_FAILURE, DagsterEventType.STEP_UP_FOR_RETRY)
+"""Each attempt at a step ends with one of these."""
 
 
 def resident_executor(settings: Settings) -> ExecutorDefinition:
@@ -76,22 +80,11 @@ class ResidentStepHandler(StepHandler):
 
     def check_step_health(self, step_handler_context: StepHandlerContext) -> CheckStepHealthResult:
         """Unhealthy when the worker is gone or hangs, or when it could not execute the step."""
-        key = _key(step_handler_context)
-        worker = self._given.get(key)
-        if worker is None:
-            # The run was resumed by another process: whoever has the step is among the living.
-            return CheckStepHealthResult.unhealthy("the run's former process is gone")
-        try:
-            state = worker.ask("state")
-        except WorkerUnreachableError:
-            return self._health_of_silent(worker)
-        self._silent_since.pop(worker.pid, None)
-        if key == state["running"] or key in state["waiting"]:
-            return CheckStepHealthResult.healthy()
-        outcome = state["outcomes"].get(key)
-        if outcome in ("done", "cancelled"):
-            return CheckStepHealthResult.healthy()  # its last event is on its way
-        return CheckStepHealthResult.unhealthy(outcome or f"worker {worker.name} (pid {worker.pid}) has lost the step")
+        trouble = self._trouble(_key(step_handler_context))
+        # A step may end, and its worker with it, between the executor's look at the events and this one.
+        if trouble and not _has_ended(step_handler_context):
+            return CheckStepHealthResult.unhealthy(trouble)
+        return CheckStepHealthResult.healthy()
 
     def terminate_step(self, step_handler_context: StepHandlerContext) -> Iterator[DagsterEvent]:
         """Interrupt the step; its worker stays for the others."""
@@ -108,17 +101,32 @@ class ResidentStepHandler(StepHandler):
             step_handler_context.get_step_context(_step_key(step_handler_context)), message, EngineEventData()
         )
 
-    def _health_of_silent(self, worker: Record) -> CheckStepHealthResult:
+    def _trouble(self, key: str) -> str | None:
+        worker = self._given.get(key)
+        if worker is None:
+            # The run was resumed by another process: whoever has the step is among the living.
+            return "the run's former process is gone"
+        try:
+            state = worker.ask("state")
+        except WorkerUnreachableError:
+            return self._trouble_of_silent(worker)
+        self._silent_since.pop(worker.pid, None)
+        if key == state["running"] or key in state["waiting"]:
+            return None
+        outcome = state["outcomes"].get(key)
+        if outcome in ("done", "cancelled"):
+            return None  # its last event is on its way
+        return outcome or f"worker {worker.name} (pid {worker.pid}) has lost the step"
+
+    def _trouble_of_silent(self, worker: Record) -> str | None:
         if worker.is_alive():
             since = self._silent_since.setdefault(worker.pid, time.monotonic())
             if time.monotonic() - since < _SILENT_SECONDS:
-                return CheckStepHealthResult.healthy()
+                return None
             os.kill(worker.pid, 9)
-            return CheckStepHealthResult.unhealthy(
-                f"worker {worker.name} (pid {worker.pid}) did not answer for {_SILENT_SECONDS:.0f} s and was killed"
-            )
+            return f"worker {worker.name} (pid {worker.pid}) did not answer for {_SILENT_SECONDS:.0f} s and was killed"
         words = self._workers.last_words(worker.device, worker.number)
-        return CheckStepHealthResult.unhealthy(f"worker {worker.name} (pid {worker.pid}) died. Its last words: {words}")
+        return f"worker {worker.name} (pid {worker.pid}) died. Its last words: {words}"
 
 
 def _step_key(context: StepHandlerContext) -> str:
@@ -128,9 +136,17 @@ def _step_key(context: StepHandlerContext) -> str:
     return keys[0]
 
 
+def _attempt(context: StepHandlerContext) -> int:
+    known = context.execute_step_args.known_state
+    return known.get_retry_state().get_attempt_count(_step_key(context)) if known else 0
+
+
 def _key(context: StepHandlerContext) -> str:
-    args = context.execute_step_args
-    step_key = _step_key(context)
-    state = args.known_state.get_retry_state() if args.known_state else None
-    attempt = state.get_attempt_count(step_key) if state else 0
-    return f"{args.run_id}/{step_key}/{attempt}"
+    return f"{context.execute_step_args.run_id}/{_step_key(context)}/{_attempt(context)}"
+
+
+def _has_ended(context: StepHandlerContext) -> bool:
+    """Whether this attempt at the step has written its last event."""
+    logs = context.instance.all_logs(context.execute_step_args.run_id, of_type=set(_LAST_EVENTS))
+    ended = sum(entry.step_key == _step_key(context) for entry in logs)
+    return ended > _attempt(context)

@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import psutil
@@ -15,8 +16,12 @@ import pytest
 import yaml
 from click.testing import CliRunner
 from dagster import DagsterEventType, DagsterInstance
+from dagster._core.execution.plan.state import KnownExecutionState
+from dagster._core.executor.step_delegating import CheckStepHealthResult
+from dagster._grpc.types import ExecuteStepArgs
 
 from imgflow.cli import main
+from imgflow.execution.resident import ResidentStepHandler
 from imgflow.execution.wire import Record, WorkerUnreachableError, log_path
 from imgflow.execution.workers import Workers
 from imgflow.settings import Settings
@@ -135,6 +140,27 @@ def test_a_worker_that_dies_fails_the_step_with_its_last_words_and_the_retry_has
     (failure,) = bench.failures()
     assert "died" in failure and "these are my last words" in failure
     assert bench.told("survived") == str(bench.worker().pid)
+
+
+def test_a_worker_that_dies_after_its_step_has_ended_fails_nothing(bench: Bench):
+    assert bench.run("both_devices") == 0
+    worker = bench.worker("cpu")
+    os.kill(worker.pid, signal.SIGKILL)
+    wait(lambda: not worker.is_alive())
+    with DagsterInstance.from_config(str(bench.dagster_home)) as instance:
+        (run,) = instance.get_runs(limit=1)
+
+        def health(step: str, attempt: int) -> CheckStepHealthResult:
+            handler = ResidentStepHandler(bench.workers)
+            handler._given[f"{run.run_id}/{step}/{attempt}"] = worker
+            known = KnownExecutionState(previous_retry_attempts={step: attempt})
+            args = ExecuteStepArgs(run.job_code_origin, run.run_id, [step], None, known_state=known)  # type: ignore[arg-type]
+            context = SimpleNamespace(instance=instance, execute_step_args=args)
+            return handler.check_step_health(context)  # type: ignore[arg-type]
+
+        assert health("on_cpu", 0).is_healthy
+        second = health("on_cpu", 1)
+        assert not second.is_healthy and "died" in (second.unhealthy_reason or "")
 
 
 def test_a_step_that_always_kills_its_worker_fails_the_run(bench: Bench):
