@@ -84,7 +84,7 @@ def process(
     from imgflow.models.loader import Models
     from imgflow.pipeline.files import left_out, make_folder, plan_files, recipes_for
     from imgflow.pipeline.single import process_file
-    from imgflow.pipeline.workspace import limits_of
+    from imgflow.pipeline.workspace import limits_of, runtime_of
 
     settings = load_settings()
     jobs = plan_files(paths, out, recipes_for(settings, recipe_file, steps, assignments))
@@ -96,7 +96,7 @@ def process(
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=_err, transient=True, disable=not _err.is_terminal) as progress:
         downloads = Downloads(_err, progress)
-        models = Models(_model_store(settings), settings.device, settings.strict_device, settings.threads, downloads)
+        models = Models(_model_store(settings), runtime_of(settings), settings.model_memory, downloads)
         for job in progress.track(jobs, description="photos"):
             processed = process_file(job, limits, models)
             for step in processed.steps:

@@ -147,5 +147,9 @@ class DeviceUnavailableError(InfrastructureError):
     """The device that was asked for is not there and falling back is not allowed."""
 
 
+class DeviceMemoryError(InfrastructureError):
+    """A device has not enough memory for a model or for what it computes. `Models` makes room and tries again."""
+
+
 class WorkerLostError(InfrastructureError):
     """No resident worker could be started, or none took the step."""

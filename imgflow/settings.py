@@ -63,6 +63,14 @@ class Settings(BaseSettings):
 
     device: Literal["auto", "cpu", "cuda", "mps"] = Field(default="auto", description="where models run")
     strict_device: bool = Field(default=False, description="fail rather than fall back to another device")
+    precision: Literal["auto", "fp32", "bf16", "fp16"] = Field(
+        default="auto", description="how models compute; auto: as fast as the model bears without visible loss"
+    )
+    model_memory: int = Field(
+        default=0,
+        ge=0,
+        description="bytes for the weights of all models of a process; 0: 60 % of the device's memory",
+    )
     executor: Literal["resident", "in_process", "multiprocess", "celery"] = Field(
         default="resident",
         description="where steps run: in resident workers, one a device; in the run's process; in one each; by Celery",

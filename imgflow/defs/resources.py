@@ -7,7 +7,7 @@ from pathlib import Path
 from imgflow.catalog.database import Catalog
 from imgflow.models.loader import Models
 from imgflow.models.store import ModelStore
-from imgflow.pipeline.workspace import Workspace
+from imgflow.pipeline.workspace import Workspace, runtime_of
 from imgflow.settings import Settings
 from imgflow.store.base import Store
 from imgflow.store.local import LocalStore
@@ -38,9 +38,7 @@ class WorkspaceResource:
             settings=settings,
             store=open_store(settings.store_location, settings),
             catalog=Catalog(settings.catalog_location),
-            models=Models(
-                ModelStore(settings.models_location), settings.device, settings.strict_device, settings.threads
-            ),
+            models=Models(ModelStore(settings.models_location), runtime_of(settings), settings.model_memory),
             prefix=open_store(settings.catalog_prefix, settings) if settings.catalog_prefix else None,
         )
 

@@ -1,60 +1,178 @@
-"""From a model's name to a model that is ready, loaded once a process."""
+"""From a model's name to a model that is ready: loaded once a process, and unloaded when others need its memory."""
 
+import functools
+import gc
+import importlib
+import subprocess
+import sys
 import threading
 import weakref
+from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol
+from typing import Any, cast
 
-from imgflow.models.registry import Model, find_model
-from imgflow.models.segmenter import Segmenter
+import psutil
+
+from imgflow.errors import DeviceMemoryError, PhotoError
+from imgflow.models.base import AlphaMatter, LoadedModel, Restorer, Segmenter
+from imgflow.models.registry import Model, Purpose
+from imgflow.models.runtime import DEFAULT_RUNTIME, Runtime
 from imgflow.models.sources import Progress, silent
 from imgflow.models.store import ModelStore
 
+LOADERS: dict[str, str] = {
+    "u2net_onnx": "imgflow.models.onnx_segmenter",
+}
+"""By family (see registry.py): the module whose `load(model, folder, runtime)` loads it.
 
-class Loader(Protocol):
-    """Loads one family of segmenters from a folder in which the model's files are present and verified."""
+Args of `load`: the model's description; the folder in which its files are present and verified; how it is to run.
+Raises: ModelUnavailableError (the files cannot be loaded), DeviceUnavailableError (`runtime.strict`, and the device is
+not there), DeviceMemoryError (it does not fit).
+"""
 
-    def __call__(self, model: Model, folder: Path, device: str, strict: bool, threads: int) -> Segmenter:
-        """As `load_segmenter`."""
-        ...
-
-
-def _load_u2net_onnx(model: Model, folder: Path, device: str, strict: bool, threads: int) -> Segmenter:
-    from imgflow.models.onnx_segmenter import OnnxSegmenter
-
-    return OnnxSegmenter(model, folder / model.files[0].name, device, strict, threads)
-
-
-LOADERS: dict[str, Loader] = {"u2net_onnx": _load_u2net_onnx}
-"""By family (see registry.py)."""
+BUDGET_SHARE = 0.6
+"""Of the device's memory, for weights; the rest is for what the networks compute."""
 
 
-def load_segmenter(
-    name: str,
-    store: ModelStore,
-    device: str = "auto",
-    strict: bool = False,
-    threads: int = 0,
-    progress: Progress = silent,
-) -> Segmenter:
-    """Loads a segmenter, after downloading it if it is not there.
+def load_model(model: Model, folder: Path, runtime: Runtime) -> LoadedModel:
+    """Loads a model whose files are present and verified; raises as `LOADERS` says."""
+    load: Callable[[Model, Path, Runtime], LoadedModel] = importlib.import_module(LOADERS[model.family]).load
+    return load(model, folder, runtime)
+
+
+class Models:
+    """Models that stay in memory, each loaded at its first use, once, whatever the number of threads.
+
+    When the weights of all exceed the budget, those that were used longest ago are unloaded. When the device has not
+    enough memory for a photo, all other models are, then the model works in smaller pieces, and only then the photo
+    fails (`out_of_memory`).
 
     Args:
-        name: in the registry.
         store: where the weights are.
-        device: auto, cpu, cuda or mps.
-        strict: fail instead of falling back to the CPU.
-        threads: of one inference; 0: one for each physical core.
+        runtime: how models are to run.
+        budget: bytes for weights; 0: 60 % of the memory of the GPU, or of the machine without one.
         progress: is told how far a download has come.
-
-    Raises:
-        UsageError: there is no such model.
-        ModelUnavailableError: no source has the weights, or they cannot be loaded.
-        DeviceUnavailableError: `strict`, and the device is not there.
     """
-    model = find_model(name)
-    return LOADERS[model.family](model, store.ensure(name, progress), device, strict, threads)
+
+    def __init__(
+        self, store: ModelStore, runtime: Runtime = DEFAULT_RUNTIME, budget: int = 0, progress: Progress = silent
+    ) -> None:
+        self.store = store
+        self.runtime = runtime
+        self.budget = budget or int(BUDGET_SHARE * device_memory(runtime.device))
+        self._progress = progress
+        self._lock = threading.Lock()
+        self._loading: dict[str, threading.Lock] = {}
+        self._loaded: OrderedDict[str, LoadedModel] = OrderedDict()  # the one used last is last
+        _in_process.add(self)
+
+    def segmenter(self, name: str) -> Segmenter:
+        """The segmenter of that name. A failed load is tried again at the next call.
+
+        Args:
+            name: in the registry, a path, or `auto` (see `ModelStore.find`).
+
+        Raises:
+            UsageError: there is no such model, or it is none that segments.
+            ModelUnavailableError: no source has the weights, or they cannot be loaded.
+            DeviceUnavailableError: the runtime is strict, and the device is not there.
+        """
+        return cast(Segmenter, self._get(name, "segment"))
+
+    def denoiser(self, name: str) -> Restorer:
+        """The denoiser of that name; as `segmenter`."""
+        return cast(Restorer, self._get(name, "denoise"))
+
+    def upscaler(self, name: str) -> Restorer:
+        """The upscaler of that name; as `segmenter`."""
+        return cast(Restorer, self._get(name, "upscale"))
+
+    def matter(self, name: str) -> AlphaMatter:
+        """The alpha matter of that name; as `segmenter`."""
+        return cast(AlphaMatter, self._get(name, "matte"))
+
+    def held(self) -> list[tuple[str, str]]:
+        """Name and device of each model in memory, the one used longest ago first."""
+        with self._lock:
+            return [(name, model.device) for name, model in self._loaded.items()]
+
+    def unload(self) -> None:
+        """Forgets all models, so that their memory is freed once nobody uses them any more."""
+        self._unload(lambda _name: True)
+
+    def _get(self, name: str, purpose: Purpose) -> LoadedModel:
+        model = self.store.find(name, purpose)
+        with self._lock:
+            loading = self._loading.setdefault(model.name, threading.Lock())
+        with loading:  # a slow load holds up nobody who wants another model
+            with self._lock:
+                if model.name in self._loaded:
+                    self._loaded.move_to_end(model.name)
+                    return self._loaded[model.name]
+            loaded = cast(LoadedModel, _Sparing(self._load(model), lambda: self._make_room(model.name)))
+            with self._lock:
+                self._loaded[model.name] = loaded
+        self._keep_within_budget(loaded.memory, model.name)
+        return loaded
+
+    def _load(self, model: Model) -> LoadedModel:
+        folder = self.store.ensure(model.name, self._progress)
+        self._keep_within_budget(model.size, model.name)
+        try:
+            return load_model(model, folder, self.runtime)
+        except DeviceMemoryError:
+            # Other programs use the device too. Once everything else is gone, it fits or it does not.
+            self._make_room(model.name)
+            return load_model(model, folder, self.runtime)
+
+    def _keep_within_budget(self, size: int, newcomer: str) -> None:
+        """Unload models, the one used longest ago first, until those that stay and the newcomer fit."""
+        going: set[str] = set()
+        with self._lock:
+            others = {name: model.memory for name, model in self._loaded.items() if name != newcomer}
+            for name in others:
+                if sum(others.values()) - sum(others[gone] for gone in going) + size <= self.budget:
+                    break
+                going.add(name)
+        if going:
+            self._unload(going.__contains__)
+
+    def _make_room(self, name: str) -> None:
+        self._unload(lambda other: other != name)
+
+    def _unload(self, is_going: Callable[[str], bool]) -> None:
+        with self._lock:
+            for name in [name for name in self._loaded if is_going(name)]:
+                del self._loaded[name]
+        gc.collect()
+        torch = sys.modules.get("torch")
+        if torch is not None and torch.cuda.is_initialized():
+            torch.cuda.empty_cache()
+
+
+class _Sparing:
+    """A model that is called again with more memory free, or with less to do, when its device's memory is exhausted."""
+
+    def __init__(self, model: LoadedModel, make_room: Callable[[], None]) -> None:
+        self._model = model
+        self._make_room = make_room
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._model, name)
+
+    def __call__(self, *pictures: Any) -> Any:
+        call = cast(Callable[..., Any], self._model)
+        has_room = False
+        while True:
+            try:
+                return call(*pictures)
+            except DeviceMemoryError as error:
+                if has_room and not self._model.shrink():
+                    raise PhotoError("out_of_memory", str(error)) from error
+            if not has_room:
+                self._make_room()
+                has_room = True
 
 
 _in_process: "weakref.WeakSet[Models]" = weakref.WeakSet()
@@ -65,44 +183,15 @@ def held_models() -> list[tuple[str, str]]:
     return [held for models in list(_in_process) for held in models.held()]
 
 
-class Models:
-    """Models that stay in memory: each is loaded at its first use, once, whatever the number of threads.
-
-    Args: as of `load_segmenter`.
-    """
-
-    def __init__(
-        self,
-        store: ModelStore,
-        device: str = "auto",
-        strict: bool = False,
-        threads: int = 0,
-        progress: Progress = silent,
-    ) -> None:
-        self.store = store
-        self._load: Callable[[str], Segmenter] = lambda name: load_segmenter(
-            name, store, device, strict, threads, progress
-        )
-        self._lock = threading.Lock()
-        self._loading: dict[str, threading.Lock] = {}
-        self._loaded: dict[str, Segmenter] = {}
-        _in_process.add(self)
-
-    def segmenter(self, name: str) -> Segmenter:
-        """The segmenter of that name; raises as `load_segmenter`. A failed load is tried again at the next call."""
-        with self._lock:
-            loading = self._loading.setdefault(name, threading.Lock())
-        with loading:  # a slow load holds up nobody who wants another model
-            if name not in self._loaded:
-                self._loaded[name] = self._load(name)
-            return self._loaded[name]
-
-    def held(self) -> list[tuple[str, str]]:
-        """Name and device of each model in memory."""
-        with self._lock:
-            return [(name, model.device) for name, model in self._loaded.items()]
-
-    def unload(self) -> None:
-        """Forgets all models, so that their memory is freed once nobody uses them any more."""
-        with self._lock:
-            self._loaded.clear()
+@functools.cache
+def device_memory(device: str) -> int:
+    """Bytes: of the first visible GPU if models may run there, else of the machine."""
+    if device in ("auto", "cuda"):
+        query = ["nvidia-smi", "--query-gpu=memory.total", "--format=csv,noheader,nounits"]
+        try:
+            told = subprocess.run(query, capture_output=True, text=True, timeout=20).stdout.split()
+        except (OSError, subprocess.TimeoutExpired):
+            told = []
+        if told and told[0].isdecimal():
+            return int(told[0]) * 1024**2
+    return psutil.virtual_memory().total

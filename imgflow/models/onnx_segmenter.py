@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from imgflow.errors import DeviceUnavailableError, ModelUnavailableError
 from imgflow.models.registry import Model
+from imgflow.models.runtime import Runtime
 
 if TYPE_CHECKING:
     import onnxruntime
@@ -28,15 +29,18 @@ INSTALL = {
 }
 
 
+def load(model: Model, folder: Path, runtime: Runtime) -> "OnnxSegmenter":
+    """As `imgflow.models.loader.LOADERS` says."""
+    return OnnxSegmenter(model, folder / model.files[0].name, runtime)
+
+
 class OnnxSegmenter:
     """A U²-Net on ONNX Runtime.
 
     Args:
         model: the registry's row.
         path: the .onnx file.
-        device: auto, cpu, cuda or mps.
-        strict: fail instead of falling back to the CPU.
-        threads: of one inference; 0: one for each physical core.
+        runtime: device, strictness and threads; the precision is that of the file.
 
     Attributes:
         name: the model's name.
@@ -50,10 +54,13 @@ class OnnxSegmenter:
         ModelUnavailableError: the file cannot be loaded.
     """
 
-    def __init__(self, model: Model, path: Path, device: str = "auto", strict: bool = False, threads: int = 0) -> None:
+    precision = "fp32"
+
+    def __init__(self, model: Model, path: Path, runtime: Runtime) -> None:
         self.name = model.name
         self.weights_hash = model.weights_hash
-        self.device, self.fallback, self._session = _open_session(path, device, strict, threads)
+        self.memory = model.size
+        self.device, self.fallback, self._session = _open_session(path, runtime.device, runtime.strict, runtime.threads)
         self.provider = PROVIDERS[self.device]
         self._size = (model.input_size, model.input_size)
         self._mean = np.asarray(model.mean, np.float32)
@@ -84,6 +91,10 @@ class OnnxSegmenter:
         small = np.asarray(answer, np.float32).reshape(self._size)
         full = np.asarray(cv2.resize(small, rgb.shape[1::-1], interpolation=cv2.INTER_CUBIC), np.float32)
         return np.clip(full, 0, 1, out=full)
+
+    def shrink(self) -> bool:
+        """False: the network has one input size."""
+        return False
 
     def _prepared(self, rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
         """1 x 3 x S x S, float32, normalised.

@@ -1,9 +1,10 @@
 """Models as data: what each is for, what its files are and where they come from. Another model is another row."""
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from imgflow.errors import UsageError
 
@@ -42,6 +43,8 @@ class WheelSource:
 
 Source = LocalSource | UrlSource | WheelSource
 
+Purpose = Literal["segment", "denoise", "upscale", "matte"]
+
 
 @dataclass(frozen=True, slots=True)
 class ModelFile:
@@ -67,20 +70,26 @@ class Model:
     Attributes:
         family: which loader loads it (see loader.py).
         commercial: whether the weights may be used commercially. Models that may not are never a default.
-        input_size: width and height of the picture the network sees, pixels.
+        input_size: width and height of the picture a segmenter's network was trained on, pixels.
         mean, std: normalisation of R, G, B after scaling to 0..1.
+        scale: of an upscaler.
+        rank: among models of one purpose, `auto` takes the present one with the highest; 0: never by itself.
+        options: what only the family's loader understands.
     """
 
     name: str
-    purpose: Literal["segment"]
-    family: Literal["u2net_onnx"]
+    purpose: Purpose
+    family: str
     licence: str
     commercial: bool
     homepage: str
     files: tuple[ModelFile, ...]
-    input_size: int
+    input_size: int = 0
     mean: tuple[float, float, float] = field(default=(0.485, 0.456, 0.406))
     std: tuple[float, float, float] = field(default=(0.229, 0.224, 0.225))
+    scale: int = 1
+    rank: int = 0
+    options: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
     @property
     def size(self) -> int:

@@ -12,8 +12,8 @@ from typing import Literal
 
 from filelock import FileLock, Timeout
 
-from imgflow.errors import ModelUnavailableError
-from imgflow.models.registry import MODELS, LocalSource, Model, ModelFile, find_model
+from imgflow.errors import ModelUnavailableError, UsageError
+from imgflow.models.registry import MODELS, LocalSource, Model, ModelFile, Purpose, find_model
 from imgflow.models.sources import Progress, SourceError, fetch, silent
 
 LOCK_SECONDS = 1800.0
@@ -59,6 +59,17 @@ class ModelStore:
     def __init__(self, root: Path, folders: Sequence[Path] = ()) -> None:
         self.root = root
         self.folders = tuple(folders)
+
+    def find(self, name: str, purpose: Purpose) -> Model:
+        """The model of that name.
+
+        Raises:
+            UsageError: there is none, or it has another purpose.
+        """
+        model = find_model(name)
+        if model.purpose != purpose:
+            raise UsageError(f"The model {name} is one to {model.purpose}, not to {purpose}.")
+        return model
 
     def folder(self, name: str) -> Path:
         """Where a model's files are or will be."""

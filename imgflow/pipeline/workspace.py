@@ -8,6 +8,7 @@ from imgflow.catalog.arrivals import folder_of
 from imgflow.catalog.database import Catalog
 from imgflow.models.loader import Models
 from imgflow.models.registry import weights_hash
+from imgflow.models.runtime import Runtime
 from imgflow.photos.limits import Limits
 from imgflow.pipeline.naming import INBOX
 from imgflow.pipeline.plan import published_chain, rejected_chain
@@ -89,6 +90,11 @@ def limits_of(settings: Settings) -> Limits:
         max_side=settings.max_side,
         max_aspect=settings.max_aspect,
     )
+
+
+def runtime_of(settings: Settings) -> Runtime:
+    """How the settings want models to run."""
+    return Runtime(settings.device, settings.strict_device, settings.precision, settings.threads)
 
 
 def recipe_in_settings(settings: Settings, folder: str) -> Recipe:

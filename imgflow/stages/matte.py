@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imgflow.errors import PhotoError
-from imgflow.models.segmenter import Segmenter
+from imgflow.models.base import Segmenter
 from imgflow.photos.picture import Picture
 from imgflow.recipe import MatteConfig
 from imgflow.stages.base import StageOutput

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from imgflow.models.segmenter import Segmenter
+from imgflow.models.base import Segmenter
 from imgflow.photos.picture import Picture
 from imgflow.recipe import ShadowConfig
 from imgflow.stages.base import StageOutput

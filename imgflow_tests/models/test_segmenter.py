@@ -5,6 +5,7 @@ import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import psutil
@@ -13,12 +14,18 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from imgflow.errors import DeviceUnavailableError, ModelUnavailableError, UsageError
-from imgflow.models.loader import Models, load_segmenter
+from imgflow.models.base import Segmenter
+from imgflow.models.loader import Models, load_model
 from imgflow.models.registry import MODELS, Model
+from imgflow.models.runtime import Runtime
 from imgflow.models.store import ModelStore
 from imgflow_tests.models.conftest import WEIGHTS
 
 SHARED = Path(__file__).parents[3] / "shared" / "photos" / "bgremoval"
+
+
+def load_segmenter(name: str, store: ModelStore, **runtime: Any) -> Segmenter:
+    return load_model(store.find(name, "segment"), store.ensure(name), Runtime(**runtime))  # type: ignore[return-value]
 
 
 @pytest.fixture
@@ -157,7 +164,7 @@ def test_a_file_that_is_no_network(register: Callable[..., Model], store: ModelS
 
 
 def test_models_stay_loaded_and_are_loaded_once(tiny: ModelStore) -> None:
-    models = Models(tiny, device="cpu", threads=1)
+    models = Models(tiny, Runtime(device="cpu", threads=1))
     start, seen = threading.Barrier(8), list[object]()
 
     def use() -> None:
