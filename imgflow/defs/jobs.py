@@ -26,7 +26,7 @@ from imgflow.settings import Settings
 
 def _celery(settings: Settings) -> ExecutorDefinition:
     # dagster-celery comes with the `cluster` extra only.
-    from imgflow.execution.celery_queues import queue_executor
+    from imgflow.execution.celery_executor import queue_executor
 
     return queue_executor(settings)
 

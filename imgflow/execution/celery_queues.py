@@ -9,28 +9,17 @@ step with it:
   hour, must be longer than the longest step. Here workers renew their claims (`imgflow.execution.celery_claims`), so
   that this time need only be longer than a worker may be silent: `IMGFLOW_CELERY_LOST_SECONDS`.
 
-RabbitMQ hands out such messages itself as soon as the connection is gone.
+RabbitMQ hands out such messages itself as soon as the connection is gone. What becomes of messages that the broker
+itself loses: `imgflow.execution.celery_executor`.
 """
 
 from typing import Any
-
-from dagster import ExecutorDefinition
-from dagster_celery import celery_executor
 
 from imgflow.errors import SettingsError
 from imgflow.settings import Settings
 
 RESTORE_SECONDS = 5
 """How often each worker looks for claims that have run out."""
-
-
-def queue_executor(settings: Settings) -> ExecutorDefinition:
-    """dagster-celery's executor: a step goes to the queue that its tag `dagster-celery/queue` names.
-
-    Raises:
-        SettingsError: no broker is set.
-    """
-    return celery_executor.configured(celery_options(settings), name="celery")
 
 
 def celery_options(settings: Settings) -> dict[str, Any]:

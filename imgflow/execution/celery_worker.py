@@ -10,15 +10,16 @@ from typing import Any
 from celery import Celery, Task
 from celery.exceptions import Reject
 from celery.signals import worker_process_init
-from dagster import DagsterEventType, DagsterInstance, DagsterRun
+from dagster import DagsterInstance, DagsterRun
 from dagster._grpc.types import ExecuteStepArgs
-from dagster._serdes import unpack_value
+from dagster._serdes import serialize_value, unpack_value
 from dagster_celery.make_app import make_app
 from dagster_celery.tasks import create_task
 from sqlalchemy import text
 
 from imgflow.catalog.database import Catalog
 from imgflow.errors import WorkerLostError
+from imgflow.execution.attempts import deaths, events_of_ended, step_of
 from imgflow.execution.celery_claims import RenewedClaims
 from imgflow.execution.celery_queues import celery_options
 from imgflow.settings import Settings
@@ -27,9 +28,6 @@ MOST_DEATHS = 3
 """A step that has lost its worker this often fails its run, which Dagster's run retries then start anew."""
 
 _PAUSE_SECONDS = 2
-
-_BEGUN = {DagsterEventType.STEP_START, DagsterEventType.STEP_RESTARTED}
-_ENDED = {DagsterEventType.STEP_UP_FOR_RETRY, DagsterEventType.STEP_SUCCESS, DagsterEventType.STEP_FAILURE}
 
 
 def worker_app(settings: Settings) -> Celery:
@@ -59,25 +57,24 @@ def _step_task(settings: Settings) -> type[Task]:
                 run = instance.get_run_by_id(args.run_id)
                 if run is None or run.is_finished:
                     return []
-                _refuse_the_deadly(instance, run, args)
+                told = [serialize_value(event) for event in events_of_ended(instance, args)]
+                if told:
+                    return told  # it was sent twice, or its result was lost
+                _refuse_the_deadly(instance, args)
                 return super().__call__(execute_step_args_packed, executable_dict)
 
     return StepTask
 
 
-def _refuse_the_deadly(instance: DagsterInstance, run: DagsterRun, args: ExecuteStepArgs) -> None:
+def _refuse_the_deadly(instance: DagsterInstance, args: ExecuteStepArgs) -> None:
     """Keep a step that kills every worker from going round for ever.
 
     Raises:
         WorkerLostError: it has killed enough of them.
     """
-    (step,) = args.step_keys_to_execute or [""]
-    entries = instance.all_logs(run.run_id, of_type=_BEGUN | _ENDED)
-    events = [entry.dagster_event for entry in entries if entry.dagster_event]
-    types = [event.event_type for event in events if event.step_key == step]
-    deaths = sum(1 if each in _BEGUN else -1 for each in types)
-    if deaths >= MOST_DEATHS:
-        raise WorkerLostError(f"{step} has lost its worker {deaths} times; the logs of the workers tell why")
+    dead = deaths(instance, args)
+    if dead >= MOST_DEATHS:
+        raise WorkerLostError(f"{step_of(args)} has lost its worker {dead} times; the logs of the workers tell why")
 
 
 @contextlib.contextmanager

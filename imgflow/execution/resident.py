@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 from dagster import (
     DagsterEvent,
-    DagsterEventType,
     ExecutorDefinition,
     InitExecutorContext,
     executor,
@@ -22,7 +21,7 @@ from dagster._core.executor.step_delegating import (
 )
 from dagster._serdes import serialize_value
 
-from imgflow.errors import WorkerLostError
+from imgflow.execution.attempts import attempt_of, events_of_ended, step_of
 from imgflow.execution.wire import Record, WorkerUnreachableError
 from imgflow.execution.workers import Workers
 from imgflow.settings import Settings
@@ -31,9 +30,6 @@ DEVICE_TAG = "imgflow/device"
 
 _SILENT_SECONDS = 60.0
 """A worker that lives and does not answer for so long hangs, and is killed."""
-
-_LAST_EVENTS = (DagsterEventType.STEP_SUCCESS, DagsterEventType.STEP_FAILURE, DagsterEventType.STEP_UP_FOR_RETRY)
-"""Each attempt at a step ends with one of these."""
 
 
 def resident_executor(settings: Settings) -> ExecutorDefinition:
@@ -66,7 +62,7 @@ class ResidentStepHandler(StepHandler):
 
     def launch_step(self, step_handler_context: StepHandlerContext) -> Iterator[DagsterEvent]:
         """Hand the step to its device's worker, which is started if there is none."""
-        step_key = _step_key(step_handler_context)
+        step_key = step_of(step_handler_context.execute_step_args)
         device = step_handler_context.step_tags[step_key].get(DEVICE_TAG, "cpu")
         key = _key(step_handler_context)
         args = serialize_value(step_handler_context.execute_step_args)
@@ -82,7 +78,7 @@ class ResidentStepHandler(StepHandler):
         """Unhealthy when the worker is gone or hangs, or when it could not execute the step."""
         trouble = self._trouble(_key(step_handler_context))
         # A step may end, and its worker with it, between the executor's look at the events and this one.
-        if trouble and not _has_ended(step_handler_context):
+        if trouble and not events_of_ended(step_handler_context.instance, step_handler_context.execute_step_args):
             return CheckStepHealthResult.unhealthy(trouble)
         return CheckStepHealthResult.healthy()
 
@@ -98,7 +94,9 @@ class ResidentStepHandler(StepHandler):
         except WorkerUnreachableError as error:
             message = str(error)
         yield DagsterEvent.engine_event(
-            step_handler_context.get_step_context(_step_key(step_handler_context)), message, EngineEventData()
+            step_handler_context.get_step_context(step_of(step_handler_context.execute_step_args)),
+            message,
+            EngineEventData(),
         )
 
     def _trouble(self, key: str) -> str | None:
@@ -129,24 +127,6 @@ class ResidentStepHandler(StepHandler):
         return f"worker {worker.name} (pid {worker.pid}) died. Its last words: {words}"
 
 
-def _step_key(context: StepHandlerContext) -> str:
-    keys = context.execute_step_args.step_keys_to_execute
-    if not keys or len(keys) != 1:
-        raise WorkerLostError(f"one step at a time, not {keys}")
-    return keys[0]
-
-
-def _attempt(context: StepHandlerContext) -> int:
-    known = context.execute_step_args.known_state
-    return known.get_retry_state().get_attempt_count(_step_key(context)) if known else 0
-
-
 def _key(context: StepHandlerContext) -> str:
-    return f"{context.execute_step_args.run_id}/{_step_key(context)}/{_attempt(context)}"
-
-
-def _has_ended(context: StepHandlerContext) -> bool:
-    """Whether this attempt at the step has written its last event."""
-    logs = context.instance.all_logs(context.execute_step_args.run_id, of_type=set(_LAST_EVENTS))
-    ended = sum(entry.step_key == _step_key(context) for entry in logs)
-    return ended > _attempt(context)
+    args = context.execute_step_args
+    return f"{args.run_id}/{step_of(args)}/{attempt_of(args)}"

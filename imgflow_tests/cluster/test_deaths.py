@@ -1,8 +1,10 @@
 """A cluster whose machines die: what Docker would run, run without it. Nothing is lost and nothing done twice."""
 
 from collections.abc import Callable
+from contextlib import closing
 
 import pytest
+import redis as redislib
 
 from imgflow_tests.cluster.machines import Machines, cut_off, kill
 from imgflow_tests.daemon.test_kills import check_no_stray_objects
@@ -55,8 +57,14 @@ def test_photos_survive_the_deaths_of_code_location_and_broker(
     for key, data in photos.items():
         machines.drop(key, data)
     code_server = machines.start_code_server()
-    first = machines.start_worker("first", "cpu,gpu")
     machines.start_daemon()
+
+    # Nobody is there yet who could take the first step; then the broker forgets it.
+    with closing(redislib.Redis.from_url(redis.url)) as client:
+        machines.wait(lambda: client.keys("cpu*"), 60, "the first step to be sent")
+        client.delete(*client.keys("cpu*"))
+    machines.wait(lambda: "The broker has lost step" in machines.log(), 60, "the step to be missed")
+    first = machines.start_worker("first", "cpu,gpu")
 
     # With the code server die the processes of its runs; the steps that they wait for go on.
     pool_process, old = machines.catch(first, "first")
