@@ -144,6 +144,7 @@ def _dagster(settings: Settings) -> Finding:
     from dagster import DagsterInstance
     from dagster._daemon.controller import all_daemons_live
 
+    os.environ.setdefault("DAGSTER_HOME", str(home))  # our dagster.yaml names it
     with DagsterInstance.from_config(str(home)) as instance:
         instance.get_runs_count()
         running = all_daemons_live(instance, heartbeat_tolerance_seconds=_HEARTBEAT_SECONDS)

@@ -6,6 +6,8 @@ from dagster._grpc.types import ExecuteStepArgs
 BEGUN = {DagsterEventType.STEP_START, DagsterEventType.STEP_RESTARTED}
 ENDED = {DagsterEventType.STEP_UP_FOR_RETRY, DagsterEventType.STEP_SUCCESS, DagsterEventType.STEP_FAILURE}
 
+_LAST_WORDS = 2000
+
 
 def attempt_of(args: ExecuteStepArgs) -> int:
     """How often Dagster has tried this step again."""
@@ -41,6 +43,19 @@ def deaths(instance: DagsterInstance, args: ExecuteStepArgs) -> int:
     """How often somebody began this step and did not live to end it."""
     types = [event.event_type for event in _events(instance, args)]
     return sum(each in BEGUN for each in types) - sum(each in ENDED for each in types)
+
+
+def last_words(instance: DagsterInstance, args: ExecuteStepArgs) -> str:
+    """The end of what the step has printed, as far as it was captured."""
+    entries = instance.all_logs(args.run_id, of_type=DagsterEventType.LOGS_CAPTURED)
+    for event in (entry.dagster_event for entry in reversed(entries)):
+        captured = event.logs_captured_data if event else None
+        if captured and step_of(args) in (captured.step_keys or ()):
+            key = [args.run_id, "compute_logs", captured.file_key]
+            logs = instance.compute_log_manager.get_log_data(key)
+            words = (logs.stdout or b"") + (logs.stderr or b"")
+            return words.decode(errors="replace")[-_LAST_WORDS:].strip()
+    return ""
 
 
 def _events(instance: DagsterInstance, args: ExecuteStepArgs) -> list[DagsterEvent]:

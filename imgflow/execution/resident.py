@@ -21,7 +21,7 @@ from dagster._core.executor.step_delegating import (
 )
 from dagster._serdes import serialize_value
 
-from imgflow.execution.attempts import attempt_of, events_of_ended, step_of
+from imgflow.execution.attempts import attempt_of, events_of_ended, last_words, step_of
 from imgflow.execution.wire import Record, WorkerUnreachableError
 from imgflow.execution.workers import Workers
 from imgflow.settings import Settings
@@ -76,11 +76,12 @@ class ResidentStepHandler(StepHandler):
 
     def check_step_health(self, step_handler_context: StepHandlerContext) -> CheckStepHealthResult:
         """Unhealthy when the worker is gone or hangs, or when it could not execute the step."""
+        instance, args = step_handler_context.instance, step_handler_context.execute_step_args
         trouble = self._trouble(_key(step_handler_context))
         # A step may end, and its worker with it, between the executor's look at the events and this one.
-        if trouble and not events_of_ended(step_handler_context.instance, step_handler_context.execute_step_args):
-            return CheckStepHealthResult.unhealthy(trouble)
-        return CheckStepHealthResult.healthy()
+        if not trouble or events_of_ended(instance, args):
+            return CheckStepHealthResult.healthy()
+        return CheckStepHealthResult.unhealthy(f"{trouble} {last_words(instance, args)}".strip())
 
     def terminate_step(self, step_handler_context: StepHandlerContext) -> Iterator[DagsterEvent]:
         """Interrupt the step; its worker stays for the others."""

@@ -59,7 +59,7 @@ class Installation:
         self._daemons: list[subprocess.Popen[bytes]] = []
         self._log = home / "daemon.log"
         self.settings.dagster_home.mkdir(parents=True)
-        (self.settings.dagster_home / "dagster.yaml").write_text(yaml.safe_dump(_impatient(ROOT / "dagster.yaml")))
+        (self.settings.dagster_home / "dagster.yaml").write_text(yaml.safe_dump(_impatient(self.settings.dagster_home)))
         self.workspace: Workspace = WorkspaceResource(self.settings).open()
         self.instance = DagsterInstance.from_config(str(self.settings.dagster_home))
 
@@ -200,9 +200,17 @@ def installed(home: Path, models: Path, **settings: Any) -> Iterator[Installatio
         installation.stop()
 
 
-def _impatient(file: Path) -> dict[str, Any]:
-    """The project's own dagster.yaml, looking at its runs more often."""
-    config = yaml.safe_load(file.read_text())
+def dagster_config(dagster_home: Path) -> dict[str, Any]:
+    """The project's own dagster.yaml, without need of the environment."""
+    config = yaml.safe_load((ROOT / "dagster.yaml").read_text())
+    config["storage"]["custom"]["config"]["base_dir"] = str(dagster_home)
+    config["compute_logs"]["config"]["base_dir"] = str(dagster_home)
+    return config
+
+
+def _impatient(dagster_home: Path) -> dict[str, Any]:
+    """The same, looking at its runs more often."""
+    config = dagster_config(dagster_home)
     config["run_monitoring"] |= {"poll_interval_seconds": 1, "free_slots_after_run_end_seconds": 1}
     return config
 

@@ -25,6 +25,7 @@ from imgflow.execution.resident import ResidentStepHandler
 from imgflow.execution.wire import Record, WorkerUnreachableError, log_path
 from imgflow.execution.workers import Workers
 from imgflow.settings import Settings
+from imgflow_tests.daemon.installation import dagster_config
 from imgflow_tests.execution import trials
 
 pytestmark = pytest.mark.server
@@ -37,7 +38,9 @@ class Bench:
         self.home = home
         self.dagster_home = home / "dagster"
         self.dagster_home.mkdir(parents=True)
-        (self.dagster_home / "dagster.yaml").write_text(yaml.safe_dump({"telemetry": {"enabled": False}}))
+        ours = dagster_config(self.dagster_home)
+        config = {name: ours[name] for name in ("telemetry", "storage", "compute_logs")}
+        (self.dagster_home / "dagster.yaml").write_text(yaml.safe_dump(config))
         self.folder = home / "told"
         self.folder.mkdir()
         # Without a GPU there would be one worker for both devices.
