@@ -97,7 +97,7 @@ class Settings(BaseSettings):
         ge=0,
         description="pixels of photos that a stage reads ahead, works on and writes at once; 0: one after another",
     )
-    threads: int = Field(default=0, ge=0, description="threads a model may use; 0: one for each core")
+    threads: int = Field(default=0, ge=0, description="threads of each process that works on photos; 0: as many as it may use cores")
 
     @field_validator("store", "catalog_prefix")
     @classmethod

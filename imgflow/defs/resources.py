@@ -1,10 +1,12 @@
 """Store, catalog and models for assets and sensors, opened at first use and kept for the process's life."""
 
 import functools
+import os
 import threading
 from pathlib import Path
 
 from imgflow.catalog.database import Catalog
+from imgflow.cores import thread_variables
 from imgflow.models.loader import Models
 from imgflow.models.store import ModelStore
 from imgflow.pipeline.workspace import Workspace, runtime_of
@@ -34,6 +36,8 @@ class WorkspaceResource:
     @functools.cached_property
     def _workspace(self) -> Workspace:
         settings = self.settings
+        # Before the first stage imports its libraries. (A resident worker was started with its share of the cores.)
+        os.environ.update(thread_variables(settings.threads))
         return Workspace(
             settings=settings,
             store=open_store(settings.store_location, settings),

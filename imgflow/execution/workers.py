@@ -15,6 +15,7 @@ from typing import Any
 from filelock import FileLock
 
 from imgflow import __version__
+from imgflow.cores import thread_variables, usable_cores
 from imgflow.errors import WorkerLostError
 from imgflow.execution.wire import FOLDER, Record, WorkerUnreachableError, log_path, records
 from imgflow.settings import Settings
@@ -147,6 +148,10 @@ class Workers:
         wanted = self.settings.workers.get(device, 0) or (len(gpus()) if device == "gpu" else 1)
         return (device, wanted) if wanted else self._pool("cpu")
 
+    def _share(self, device: str) -> int:
+        """Threads of one worker: those of one device work at the same time and share the cores."""
+        return max(1, usable_cores() // (1 if device == _RUNS else self._pool(device)[1]))
+
     def _ensure(self, device: str, number: int, version: str) -> Record:
         """The worker of this version, started if need be; one of another version is told to end after its step."""
         current = self._of(device, number, version)
@@ -183,7 +188,7 @@ class Workers:
                 stdin=subprocess.DEVNULL,
                 stdout=file,
                 stderr=file,
-                env=_environment(device, number),
+                env=_environment(device, number, self.settings.threads or self._share(device)),
                 start_new_session=True,
             )
         deadline = time.monotonic() + _START_SECONDS
@@ -236,8 +241,8 @@ def _installed_gpus() -> Sequence[str]:
     return listed.stdout.split() if listed.returncode == 0 else []
 
 
-def _environment(device: str, number: int) -> dict[str, str]:
-    environment = dict(os.environ)
+def _environment(device: str, number: int, threads: int) -> dict[str, str]:
+    environment = os.environ | thread_variables(threads)
     visible = gpus()
     if device == "gpu" and visible:
         environment["CUDA_VISIBLE_DEVICES"] = visible[number % len(visible)]

@@ -5,6 +5,7 @@ from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from imgflow.cores import compute_cores
 from imgflow.errors import DeviceMemoryError, DeviceUnavailableError, ModelUnavailableError
 from imgflow.models.runtime import Runtime
 
@@ -55,7 +56,7 @@ def place(name: str, runtime: Runtime, precisions: Sequence[str] = ("fp32",)) ->
         ModelUnavailableError: PyTorch is not installed.
     """
     torch = _torch(name)
-    threads = runtime.threads or _cores()
+    threads = runtime.threads or compute_cores()
     if torch.get_num_threads() != threads:
         torch.set_num_threads(threads)
     wanted = _best_device(torch) if runtime.device == "auto" else runtime.device
@@ -129,10 +130,3 @@ def _possible(torch: Any, device: str) -> Sequence[str]:
         return ("fp16", "bf16") if torch.cuda.is_bf16_supported() else ("fp16",)
     return ("bf16",) if device == "cpu" else ("fp16", "bf16")
 
-
-def _cores() -> int:
-    import psutil
-
-    # What this process may use counts, not what the machine has: containers and workers are pinned.
-    allowed = len(psutil.Process().cpu_affinity()) if hasattr(psutil.Process, "cpu_affinity") else psutil.cpu_count()
-    return max(1, min(allowed or 1, psutil.cpu_count(logical=False) or 1))

@@ -1,6 +1,5 @@
 """Writing PNG files (ISO/IEC 15948) on several cores: each strip of rows is filtered and deflated on its own."""
 
-import os
 import struct
 import zlib
 from collections.abc import Iterable
@@ -8,6 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 from numpy.typing import NDArray
+
+from imgflow.cores import usable_cores
 
 STRIP_BYTES = 2_000_000
 """Size of a strip's pixels. Each starts without a memory of the last: with less than this, files grow noticeably."""
@@ -55,7 +56,7 @@ def write_png(pixels: NDArray[np.uint8], level: int, chunks: Iterable[tuple[byte
     file = [_SIGNATURE, _chunk(b"IHDR", header), *(_chunk(*chunk) for chunk in chunks)]
     file.append(_chunk(b"IDAT", b"\x78\x9c"))  # zlib's header: deflate with a window of 32 KB
     checksum = 1
-    with ThreadPoolExecutor(max_workers=min(MOST_THREADS, os.cpu_count() or 1)) as pool:
+    with ThreadPoolExecutor(max_workers=min(MOST_THREADS, usable_cores())) as pool:
         for content, its_checksum, size in pool.map(strip, tops):
             file.append(content)
             checksum = _joined(checksum, its_checksum, size)

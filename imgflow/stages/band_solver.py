@@ -1,12 +1,13 @@
 """Solving for alpha in the unknown band alone: the matting Laplacian of its pixels, by conjugate gradients."""
 
-import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
+from imgflow.cores import usable_cores
 
 EPSILON = 1e-5
 """Regularisation of the Laplacian, in squared colour (0 to 1)."""
@@ -76,7 +77,7 @@ def solve_band(
     rows = np.empty((count, kernels.ENTRIES), np.float32)
     direction = alpha.ravel().take(near, mode="clip")
     product, rest = np.empty(count, np.float32), np.empty(count, np.float32)
-    with ThreadPoolExecutor(max_workers=min(MOST_THREADS, os.cpu_count() or 1)) as pool:
+    with ThreadPoolExecutor(max_workers=min(MOST_THREADS, usable_cores())) as pool:
 
         def everywhere(work: Callable[[int, int], Any]) -> list[Any]:
             starts = range(0, count, CHUNK)

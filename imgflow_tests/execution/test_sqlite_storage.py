@@ -16,7 +16,7 @@ from imgflow_tests.daemon.installation import ROOT, dagster_config
 
 
 @op
-def makes(context) -> None:  # noqa: ANN001
+def makes(context) -> None:
     context.log_event(AssetMaterialization("thing"))
 
 
@@ -47,8 +47,8 @@ def test_dagsters_own_storage_takes_over_and_hands_back(instance: DagsterInstanc
 def test_many_more_runs_than_are_kept_open(instance: DagsterInstance):
     runs = [made.execute_in_process(instance=instance).run_id for _ in range(20)]
     assert {len(instance.all_logs(run)) for run in runs} == {len(instance.all_logs(runs[0]))}
-    open_files = os.listdir("/proc/self/fd") if Path("/proc/self/fd").exists() else []
-    paths = {os.path.realpath(f"/proc/self/fd/{name}") for name in open_files}
+    open_files = list(Path("/proc/self/fd").iterdir()) if Path("/proc/self/fd").exists() else []
+    paths = {os.path.realpath(file) for file in open_files}
     assert sum(any(run in path for run in runs) and path.endswith(".db") for path in paths) <= 16
 
 
