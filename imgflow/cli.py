@@ -3,6 +3,7 @@
 import functools
 import io
 import json
+import os
 import signal
 import sys
 from collections.abc import Callable
@@ -11,12 +12,14 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+from rich.box import SIMPLE
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from imgflow import __version__
+from imgflow.cores import thread_variables
 from imgflow.downloads import Downloads
 from imgflow.errors import ImgflowError, UsageError
 from imgflow.settings import Settings, load_settings
@@ -83,10 +86,11 @@ def process(
     """
     from imgflow.models.loader import Models
     from imgflow.pipeline.files import left_out, make_folder, plan_files, recipes_for
-    from imgflow.pipeline.single import process_file
+    from imgflow.pipeline.single import process_files
     from imgflow.pipeline.workspace import limits_of, runtime_of
 
     settings = load_settings()
+    os.environ.update(thread_variables(settings.threads))  # before a stage imports its libraries
     jobs = plan_files(paths, out, recipes_for(settings, recipe_file, steps, assignments))
     make_folder(out)
     for file in left_out(paths):
@@ -97,8 +101,10 @@ def process(
     with Progress(*columns, console=_err, transient=True, disable=not _err.is_terminal) as progress:
         downloads = Downloads(_err, progress)
         models = Models(_model_store(settings), runtime_of(settings), settings.model_memory, downloads)
-        for job in progress.track(jobs, description="photos"):
-            processed = process_file(job, limits, models)
+        models.check({chain for job in jobs for chain in job.recipe.chains()})
+        done = process_files(jobs, limits, models, settings.pixels_in_flight)
+        for processed in progress.track(done, total=len(jobs), description="photos"):
+            job = processed.job
             for step in processed.steps:
                 if step.doubt:
                     _tell(f"{job.source}: {step.name}: {step.doubt}", "yellow")
@@ -140,27 +146,58 @@ def models() -> None:
 @click.option("--json", "as_json", is_flag=True)
 @_told_plainly
 def list_models(as_json: bool) -> None:
-    """All models imgflow knows, and which are here."""
-    statuses = _model_store(load_settings()).status()
+    """All models imgflow knows: which are here, and which workers have them in memory.
+
+    A model may also be a path of your own, in a recipe: a checkpoint, an .onnx file, a folder in the hub's layout.
+    """
+    settings = load_settings()
+    statuses = _model_store(settings).status()
+    loaded = _loaded_models(settings)
     if as_json:
-        click.echo(json.dumps([asdict(status) for status in statuses], default=str))
+        rows = [asdict(status) | {"loaded": loaded.get(status.name, [])} for status in statuses]
+        click.echo(json.dumps(rows, default=str))
         return
-    table = Table("name", "purpose", "size", "licence", "here", "where")
+    table = Table(box=SIMPLE, caption=f"in {settings.models_location}")
+    table.add_column("name", no_wrap=True)  # what `pull` wants to be told
+    for column in ("purpose", "size", "licence", "here", "loaded by"):
+        table.add_column(column)
     for status in statuses:
-        size = f"{status.size / 1e6:.1f} MB"
+        size = f"{status.size / 1e6:,.1f} MB" if status.size else "?"
         licence = status.licence if status.commercial else f"{status.licence} [red](non-commercial)[/]"
         here = "[green]yes[/]" if status.present else "no"
-        table.add_row(status.name, status.purpose, size, licence, here, escape(str(status.folder)))
+        workers = escape(", ".join(loaded.get(status.name, [])))
+        table.add_row(status.name, status.purpose, size, licence, here, workers)
     _out.print(table)
+
+
+def _loaded_models(settings: Settings) -> dict[str, list[str]]:
+    """Which resident workers hold a model, as `gpu-0 on cuda`, by its name. A worker that is in trouble holds none."""
+    from imgflow.execution.workers import Workers
+
+    try:
+        standings = Workers(settings).standings()
+    except Exception:  # whatever is wrong with the workers, the list of models is not
+        return {}
+    loaded: dict[str, list[str]] = {}
+    for standing in standings:
+        for held in standing.models:
+            name, _, device = held.rpartition(" on ")
+            loaded.setdefault(name, []).append(f"{standing.name} on {device}")
+    return loaded
 
 
 @models.command("pull")
 @click.argument("name")
+@click.option("--update", is_flag=True, help="Take the newest revision of what only the store's lock file pins.")
 @_told_plainly
-def pull_model(name: str) -> None:
-    """Fetch a model's weights and check them."""
+def pull_model(name: str, update: bool) -> None:
+    """Fetch a model's weights and check them. What was cut off, even by kill -9, goes on where it stopped."""
+    store = _model_store(load_settings())
     with Downloads(_err) as downloads:
-        folder = _model_store(load_settings()).pull(name, downloads)
+        folder = store.pull(name, downloads, update)
+    for status in store.status():
+        if status.name == name and not status.commercial:
+            _tell(f"{name} may not be used commercially: its licence is {status.licence}", "yellow")
     _out.print(f"{name} is in {folder}", markup=False, soft_wrap=True, highlight=False)
 
 
@@ -168,12 +205,23 @@ def pull_model(name: str) -> None:
 @click.argument("name", required=False)
 @_told_plainly
 def verify_models(name: str | None) -> None:
-    """Check the weights on disk against their pinned hashes."""
+    """Read every byte of the weights on disk and compare their hashes with those that are pinned."""
     problems = 0
     for check in _model_store(load_settings()).verify(name):
         problems += check.state != "ok"
         _out.print(f"{check.model}: {check.path}: {check.state}", markup=False, soft_wrap=True, highlight=False)
     sys.exit(1 if problems else 0)
+
+
+@models.command("rm")
+@click.argument("name")
+@_told_plainly
+def remove_model(name: str) -> None:
+    """Delete a model's weights from the store."""
+    store = _model_store(load_settings())
+    folder = store.folder(name)
+    told = f"{name} is removed from {folder}" if store.remove(name) else f"{name} is not in {folder}"
+    _out.print(told, markup=False, soft_wrap=True, highlight=False)
 
 
 @main.group(invoke_without_command=True)

@@ -13,6 +13,7 @@ from imgflow.catalog.database import Catalog
 from imgflow.defs.resources import open_store
 from imgflow.errors import ImgflowError, StoreUnavailableError
 from imgflow.execution.workers import Workers
+from imgflow.models.model import Model
 from imgflow.models.store import ModelStore
 from imgflow.pipeline.workspace import recipe_in_settings
 from imgflow.settings import Settings
@@ -99,14 +100,29 @@ def _catalog(settings: Settings) -> Finding:
 
 
 def _models(settings: Settings) -> Finding:
+    """Of all models that are here none may be damaged; of those that the recipes name none should be missing."""
     store = ModelStore(settings.models_location)
-    missing = [status.name for status in store.status() if not status.present]
-    damaged = [f"{check.path} is {check.state}" for check in store.verify() if check.state != "ok"]
+    damaged = store.damaged()
     if damaged:
-        return Finding("models", "fail", "; ".join(damaged), "imgflow models pull NAME")
+        return Finding("models", "fail", f"damaged: {', '.join(map(str, damaged))}", "imgflow models pull NAME")
+    here = {status.name for status in store.status() if status.present}
+    missing = sorted({model.name for model in _models_of_recipes(settings, store) if not store.is_present(model)})
+    text = f"{', '.join(sorted(here)) or 'none'} in {settings.models_location}"
     if missing:
-        return Finding("models", "warn", f"not here yet: {', '.join(missing)}", f"imgflow models pull {missing[0]}")
-    return Finding("models", "ok", f"all verified in {settings.models_location}")
+        text = f"{text}; not here yet: {', '.join(missing)}"
+        return Finding("models", "warn", text, f"imgflow models pull {missing[0]}")
+    return Finding("models", "ok", text)
+
+
+def _models_of_recipes(settings: Settings, store: ModelStore) -> list[Model]:
+    """The models that the stages would use first, as they are found for this device."""
+    recipes = [recipe_in_settings(settings, folder) for folder in ("", *settings.recipes)]
+    chains = dict.fromkeys(chain for recipe in recipes for chain in recipe.chains())
+    return [
+        store.find(chain.names[0], chain.purpose, settings.device)
+        for chain in chains
+        if chain.names[0] not in chain.methods
+    ]
 
 
 def _devices(settings: Settings) -> Finding:

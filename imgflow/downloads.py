@@ -5,7 +5,7 @@ from types import TracebackType
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TransferSpeedColumn
 
-from imgflow.models.registry import ModelFile, Source
+from imgflow.models.model import ModelFile, Source
 
 
 class Downloads:
@@ -21,7 +21,7 @@ class Downloads:
         self._console = console
         self._own = None if within else Progress(*columns, console=console, disable=not console.is_terminal)
         self._progress = within or self._own
-        self._tasks: dict[str, TaskID] = {}
+        self._tasks: dict[str, tuple[Source, TaskID]] = {}
 
     def __enter__(self) -> "Downloads":
         if self._own:
@@ -33,11 +33,17 @@ class Downloads:
             self._own.stop()
 
     def __call__(self, file: ModelFile, source: Source, done: int, total: int) -> None:
-        """`done` of `total` bytes of the file have come."""
+        """`done` of `total` bytes of the file have come; 0 in all: nobody knows."""
         if self._progress is None:
             return
-        if file.name not in self._tasks:
-            self._tasks[file.name] = self._progress.add_task(f"fetching {file.name}", total=total)
+        key = f"{file.sha256} {file.name}"  # two models may have files of one name
+        at, task = self._tasks.get(key, (None, None))
+        if task is None or at != source:
+            if task is not None:
+                self._progress.remove_task(task)  # the source before it did not have the file
+            task = self._progress.add_task(f"fetching {file.name}", total=total or None, completed=done)
+            self._tasks[key] = source, task
             if not self._console.is_terminal:
-                self._console.print(f"fetching {file.name} ({total:,} bytes) from {source}", soft_wrap=True)
-        self._progress.update(self._tasks[file.name], completed=done)
+                size = f"{total:,} bytes" if total else "of unknown size"
+                self._console.print(f"fetching {file.name} ({size}) from {source}", soft_wrap=True, markup=False)
+        self._progress.update(task, completed=done)

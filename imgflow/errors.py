@@ -58,6 +58,11 @@ PHOTO_ERRORS: dict[str, PhotoErrorCode] = {
         "Run the earlier stages of this batch again.",
         False,
     ),
+    "fell_back": PhotoErrorCode(
+        "Another model, method, device or size than the recipe's first would have been used.",
+        "Make the first one available, or set strict: false in the recipe.",
+        False,
+    ),
     "out_of_memory": PhotoErrorCode(
         "There was not enough memory for this photo.", "Scale it down, or run on a larger machine.", False
     ),

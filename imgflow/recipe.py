@@ -6,11 +6,39 @@ Recipe files are read by `imgflow/recipe_file.py`.
 
 import hashlib
 import json
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator
 
 Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class Chain(NamedTuple):
+    """Names in order of preference, of which a stage uses the first that can be had.
+
+    Attributes:
+        purpose: of the models among them, as in the model store.
+        methods: names that are no models but the stage's own methods.
+    """
+
+    names: tuple[str, ...]
+    purpose: Literal["segment", "denoise", "upscale", "matte"]
+    methods: tuple[str, ...] = ()
+
+
+def _chain(text: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in text.split(","))
+
+
+def _has_names(value: str) -> str:
+    if not all(_chain(value)):
+        raise ValueError("a name is missing")
+    return value
+
+
+Names = Annotated[str, AfterValidator(_has_names)]
+"""A name, or several separated by commas: the first that can be had is used, and the result says if it was not the
+first of all. A name is that of a model, a path to one, or a method of the stage."""
 
 
 class StageConfig(BaseModel):
@@ -21,19 +49,29 @@ class StageConfig(BaseModel):
     code_version: ClassVar[str] = "1"
     """Raised whenever the stage's pixels change for the same parameters: results made before become stale."""
 
+    def chains(self) -> dict[str, Chain]:
+        """By field, the models and methods that the stage will choose from. None: it needs no model."""
+        return {}
+
 
 class DenoiseConfig(StageConfig):
     """Noise removal."""
 
     code_version: ClassVar[str] = "2"
 
-    method: Literal["auto", "bilateral", "nlm"] = Field(
+    method: Names = Field(
         default="auto",
-        description="auto measures the noise first and leaves clean photos as they are; nlm is non-local means",
+        description="auto measures the noise first and leaves clean photos as they are; bilateral; nlm is non-local "
+        "means; or a model that denoises",
     )
     strength: Share = Field(
-        default=0.5, description="0 does next to nothing, 1 smooths most (nlm: filter strength h from 3 to 15)"
+        default=0.5,
+        description="0 does next to nothing, 1 smooths most (nlm: filter strength h from 3 to 15); no matter to models",
     )
+
+    def chains(self) -> dict[str, Chain]:
+        """The method."""
+        return {"method": Chain(_chain(self.method), "denoise", ("auto", "bilateral", "nlm"))}
 
 
 class ShadowConfig(StageConfig):
@@ -47,7 +85,11 @@ class ShadowConfig(StageConfig):
     )
     strength: Share = Field(default=1.0, description="share of the shadow that is taken away")
     keep_contact: Share = Field(default=0.0, description="share of the soft shadow right at the product that is kept")
-    model: str = Field(default="u2netp", description="segmenter that tells product from ground")
+    model: Names = Field(default="u2netp", description="segmenter that tells product from ground; auto: the best here")
+
+    def chains(self) -> dict[str, Chain]:
+        """The segmenter, except with `retinex`, which knows no product."""
+        return {} if self.method == "retinex" else {"model": Chain(_chain(self.model), "segment")}
 
 
 class MatteConfig(StageConfig):
@@ -55,10 +97,13 @@ class MatteConfig(StageConfig):
 
     code_version: ClassVar[str] = "3"
 
-    model: str = Field(default="u2netp", description="segmenter (see `imgflow models list`)")
-    refine: Literal["closed_form", "none"] = Field(
+    model: Names = Field(
+        default="u2netp", description="segmenter (see `imgflow models list`), or a path to one; auto: the best here"
+    )
+    refine: Names = Field(
         default="closed_form",
-        description="closed_form solves alpha in the unknown band; none keeps the segmenter's own alpha",
+        description="closed_form solves alpha in the unknown band; none keeps the segmenter's own alpha; or a model "
+        "that finds alpha, such as vitmatte-small",
     )
     band: Annotated[float, Field(gt=0, le=0.1)] = Field(
         default=0.006, description="half width of the unknown band at certain edges, as a share of the longer side"
@@ -77,14 +122,26 @@ class MatteConfig(StageConfig):
         default="keep", description="what to do with a photo that brings its own transparency"
     )
 
+    def chains(self) -> dict[str, Chain]:
+        """The segmenter, and what refines its alpha."""
+        return {
+            "model": Chain(_chain(self.model), "segment"),
+            "refine": Chain(_chain(self.refine), "matte", ("closed_form", "none")),
+        }
+
 
 class EnhanceConfig(StageConfig):
     """Enlargement."""
 
-    method: Literal["lanczos"] = Field(
-        default="lanczos", description="how pixels are enlarged; alpha is always enlarged apart"
+    method: Names = Field(
+        default="lanczos",
+        description="how colours are enlarged: lanczos, or a model that enlarges; alpha is always enlarged apart",
     )
     scale: Annotated[float, Field(gt=0, le=8)] = Field(default=2.0, description="factor for width and height")
+
+    def chains(self) -> dict[str, Chain]:
+        """The method."""
+        return {"method": Chain(_chain(self.method), "upscale", ("lanczos",))}
 
 
 class PublishConfig(StageConfig):
@@ -132,6 +189,9 @@ class Recipe(BaseModel):
     steps: tuple[OptionalStage, ...] = Field(
         default=("denoise", "shadow", "matte"), description="the stages that are on; they run in the pipeline's order"
     )
+    strict: bool = Field(
+        default=False, description="a stage that would use another model, method, device or size than the first fails"
+    )
     denoise: DenoiseConfig = DenoiseConfig()
     shadow: ShadowConfig = ShadowConfig()
     matte: MatteConfig = MatteConfig()
@@ -141,6 +201,10 @@ class Recipe(BaseModel):
     def is_on(self, stage: StageName) -> bool:
         """Whether the stage runs."""
         return stage == "publish" or stage in self.steps
+
+    def chains(self) -> list[Chain]:
+        """Of all stages that are on."""
+        return [chain for stage in STAGES if self.is_on(stage) for chain in self.config(stage).chains().values()]
 
     def config(self, stage: StageName) -> StageConfig:
         """The stage's parameters."""

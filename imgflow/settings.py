@@ -61,7 +61,9 @@ class Settings(BaseSettings):
         default="", description="a folder or s3:// prefix with photos that is only read, and listed once a night"
     )
 
-    device: Literal["auto", "cpu", "cuda", "mps"] = Field(default="auto", description="where models run")
+    device: Literal["auto", "cpu", "cuda", "tensorrt", "mps"] = Field(
+        default="auto", description="where models run; tensorrt: ONNX models through TensorRT, the others as with cuda"
+    )
     strict_device: bool = Field(default=False, description="fail rather than fall back to another device")
     precision: Literal["auto", "fp32", "bf16", "fp16"] = Field(
         default="auto", description="how models compute; auto: as fast as the model bears without visible loss"
@@ -97,7 +99,9 @@ class Settings(BaseSettings):
         ge=0,
         description="pixels of photos that a stage reads ahead, works on and writes at once; 0: one after another",
     )
-    threads: int = Field(default=0, ge=0, description="threads of each process that works on photos; 0: as many as it may use cores")
+    threads: int = Field(
+        default=0, ge=0, description="threads of each process that works on photos; 0: as many as it may use cores"
+    )
 
     @field_validator("store", "catalog_prefix")
     @classmethod

@@ -78,7 +78,8 @@ def test_overrides_from_the_command_line():
         ("matte", "must look like stage.option=value"),
         ("matting.refine=none", "there is no stage 'matting'"),
         ("matte.refined=none", "matte has no option 'refined'; it has model, refine"),
-        ("matte.refine=much", "'closed_form' or 'none'"),
+        ("matte.openings=much", "'auto' or 'off'"),
+        ("matte.model=u2netp,,isnet", "a name is missing"),
         ("enhance.scale=[", "--set enhance.scale=["),
     ],
 )

@@ -32,7 +32,7 @@ from imgflow.pipeline.plan import DECODER_VERSION
 from imgflow.pipeline.report import BatchReport
 from imgflow.pipeline.stage_batch import StageBatch
 from imgflow.pipeline.workspace import Workspace
-from imgflow.recipe import STAGES, Recipe, StageName
+from imgflow.recipe import STAGES, Recipe, StageConfig, StageName
 from imgflow.settings import Settings
 
 # For trouble that is not a photo's: store or database away, device lost. Finished photos are not done twice.
@@ -79,7 +79,8 @@ def stage_assets(
         device = settings.stage_devices.get(stage, "cpu")
         key = AssetKey([*prefix, name])
         checks = [_check(EVERY_PHOTO, key, batches, "No photo of the batch has failed.")]
-        has_doubts = "model" in config_type.model_fields
+        # Whatever chooses among models and methods may fall back.
+        has_doubts = stage in STAGES and type(Recipe().config(stage)).chains is not StageConfig.chains
         if has_doubts:
             checks.append(_check(NO_DOUBT, key, batches, "No photo of the batch needs to be looked at."))
 

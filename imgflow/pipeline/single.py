@@ -1,17 +1,26 @@
-"""One photo straight through the stages: no store, no catalog, no Dagster."""
+"""Photos straight through the stages, from files to files: no store, no catalog, no Dagster."""
 
+import contextlib
+import functools
 import time
-from dataclasses import dataclass
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
+
+from PIL import Image
 
 from imgflow.errors import ImgflowError, PhotoError
 from imgflow.models.loader import Models
 from imgflow.photos.decode import decode
 from imgflow.photos.encode import encode
 from imgflow.photos.limits import Limits
+from imgflow.photos.metadata import PhotoMetadata
+from imgflow.photos.picture import Picture
 from imgflow.pipeline.files import Job, read_photo, write_result
+from imgflow.pipeline.overlap import overlapped
 from imgflow.pipeline.run_stage import Step, run_stage
-from imgflow.recipe import STAGES, Recipe
+from imgflow.recipe import STAGES
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +31,7 @@ class Processed:
         error: why there is no result; None when it is done.
         older_result: the photo failed, and a result that an earlier run has written is still in its place.
         steps: what each stage did; of a failed photo, the stages before the one that failed.
-        seconds: wall time with reading and writing.
+        seconds: that went into it, with reading and writing; photos overlap, so the sum exceeds the clock's.
     """
 
     job: Job
@@ -51,55 +60,93 @@ class Processed:
         }
 
 
-def process_file(job: Job, limits: Limits, models: Models) -> Processed:
-    """Read a photo, work on it, and write its result in place of an older one; a photo's failure is told, not raised.
+def process_files(jobs: Sequence[Job], limits: Limits, models: Models, room: float) -> Iterator[Processed]:
+    """Read photos, work on them, and write their results in place of older ones: the next photo is read and the last
+    one is written meanwhile. A photo's failure is told, not raised.
+
+    Args:
+        room: pixels of photos that are in memory at once; one photo is always worked on, however large.
 
     Raises:
-        UsageError: the result cannot be written.
+        UsageError: a result cannot be written.
         InfrastructureError: a model cannot be had.
     """
+    work = _FileWork(limits, models)
+    pixels = functools.cache(_pixels)
+    return overlapped(jobs, work.read, work.work, work.write, lambda job: None, lambda job: pixels(job.source), room)
+
+
+@dataclass(slots=True)
+class _Photo:
+    """A photo on its way."""
+
+    picture: Picture | None = None
+    metadata: PhotoMetadata | None = None
+    error: PhotoError | None = None
+    steps: list[Step] = field(default_factory=list[Step])
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class _FileWork:
+    limits: Limits
+    models: Models
+
+    def read(self, job: Job) -> _Photo:
+        photo = _Photo()
+        with _told_of(photo):
+            decoded = decode(read_photo(job.source, self.limits.max_bytes), self.limits)
+            photo.picture, photo.metadata = decoded.picture, decoded.source.metadata
+        return photo
+
+    def work(self, job: Job, photo: _Photo) -> _Photo:
+        with _told_of(photo):
+            for stage in STAGES:
+                if photo.picture and stage != "publish" and job.recipe.is_on(stage):
+                    config, strict = job.recipe.config(stage), job.recipe.strict
+                    photo.picture, step = run_stage(stage, config, photo.picture, self.models, strict)
+                    photo.steps.append(step)
+        return photo
+
+    def write(self, job: Job, photo: _Photo) -> Processed:
+        with _told_of(photo):
+            if photo.picture and not photo.error:
+                started = time.perf_counter()
+                encoded = encode(photo.picture, job.recipe.publish, photo.metadata)
+                details = {"format": job.recipe.publish.format, "bytes": len(encoded)}
+                photo.steps.append(Step("publish", time.perf_counter() - started, details=details))
+                write_result(job.target, encoded)
+        # A failure deletes nothing: the older file may be the only good one. It is named, so that nobody takes it for
+        # new.
+        older_result = photo.error is not None and job.target.exists()
+        return Processed(job, photo.error, older_result, photo.steps, photo.seconds)
+
+
+@contextlib.contextmanager
+def _told_of(photo: _Photo) -> Generator[None]:
+    """What goes wrong with the photo is noted, and what else goes wrong is raised."""
     started = time.perf_counter()
-    steps: list[Step] = []
-    error = None
     try:
-        write_result(
-            job.target, process_photo(read_photo(job.source, limits.max_bytes), job.recipe, limits, models, steps)
-        )
+        yield
     except PhotoError as known:
-        error = known
+        photo.error = known
     except MemoryError:
-        error = PhotoError("out_of_memory")
+        photo.error = PhotoError("out_of_memory")
     except ImgflowError:
         raise
     except Exception as unexpected:
         # A mistake of ours on one photo must not stop the others.
-        error = PhotoError("internal", f"{type(unexpected).__name__}: {unexpected}")
-    # A failure deletes nothing: the older file may be the only good one. It is named, so that nobody takes it for new.
-    older_result = error is not None and job.target.exists()
-    return Processed(job, error, older_result, steps, time.perf_counter() - started)
+        photo.error = PhotoError("internal", f"{type(unexpected).__name__}: {unexpected}")
+    finally:
+        if photo.error:
+            photo.picture = None
+        photo.seconds += time.perf_counter() - started
 
 
-def process_photo(data: bytes, recipe: Recipe, limits: Limits, models: Models, steps: list[Step]) -> bytes:
-    """Decode, run the recipe's stages, and encode.
-
-    Args:
-        steps: what each stage did is added to it, so that a failed photo shows how far it came.
-
-    Returns:
-        The encoded file.
-
-    Raises:
-        PhotoError: the photo cannot be taken in or worked on.
-        InfrastructureError: a model cannot be had.
-    """
-    decoded = decode(data, limits)
-    picture = decoded.picture
-    for stage in STAGES:
-        if stage != "publish" and recipe.is_on(stage):
-            picture, step = run_stage(stage, recipe.config(stage), picture, models)
-            steps.append(step)
-    started = time.perf_counter()
-    encoded = encode(picture, recipe.publish, decoded.source.metadata)
-    details = {"format": recipe.publish.format, "bytes": len(encoded)}
-    steps.append(Step("publish", time.perf_counter() - started, details=details))
-    return encoded
+def _pixels(source: Path) -> float:
+    """As the header has it; where that cannot be read, about as many as such a file may have."""
+    try:
+        with Image.open(source) as image:
+            return image.width * image.height
+    except Exception:  # whatever is wrong with it, reading the photo will say so
+        return 10.0 * source.stat().st_size if source.exists() else 0.0

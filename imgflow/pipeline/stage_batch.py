@@ -9,7 +9,6 @@ from imgflow.catalog.batches import finish_batch, members_of
 from imgflow.catalog.results import results_of
 from imgflow.catalog.tables import Batch, Member, Photo, Result
 from imgflow.errors import PhotoReplacedError
-from imgflow.models.registry import weights_hash
 from imgflow.pipeline.overlap import overlapped
 from imgflow.pipeline.plan import ORIGINAL, plan_stage
 from imgflow.pipeline.report import BatchReport, Outcome
@@ -43,7 +42,10 @@ class StageBatch:
             InfrastructureError: something the photos need is away; what is done so far stays done.
         """
         started = time.perf_counter()
-        plan = plan_stage(self.recipe, self.stage, weights_hash)
+        models = self.workspace.models
+        if self.recipe.is_on(self.stage):
+            models.prepare(self.recipe.config(self.stage).chains().values())
+        plan = plan_stage(self.recipe, self.stage, models.weights_hash)
         work = StageWork(self.workspace, self.batch, plan, self.log, self.force)
         upstream = STAGES[STAGES.index(self.stage) - 1] if self.stage != STAGES[0] else ORIGINAL
         with self.workspace.catalog.read() as session:

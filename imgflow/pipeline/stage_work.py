@@ -149,7 +149,8 @@ class StageWork:
 
     def _work(self, task: Task, before: Picture) -> Made:
         if self.plan.stage != "publish":
-            after, step = run_stage(self.plan.stage, self.plan.config, before, self.workspace.models)
+            models = self.workspace.models
+            after, step = run_stage(self.plan.stage, self.plan.config, before, models, self.plan.is_strict)
             return Made(before, after, step)
         config = cast(PublishConfig, self.plan.config)
         started = time.perf_counter()

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from imgflow.catalog.arrivals import folder_of
 from imgflow.catalog.database import Catalog
+from imgflow.errors import RecipeError, UsageError
 from imgflow.models.loader import Models
-from imgflow.models.registry import weights_hash
 from imgflow.models.runtime import Runtime
 from imgflow.photos.limits import Limits
 from imgflow.pipeline.naming import INBOX
@@ -42,13 +42,15 @@ class Workspace:
         """The recipe of a folder of photos: the nearest `recipe.yaml` at or above it, else the settings' own.
 
         Raises:
-            RecipeError: the recipe is not valid.
+            RecipeError: the recipe is not valid, or names a model that there is not.
         """
-        for ancestor in ancestors(folder):
-            recipe = self._recipe_beside(ancestor)
-            if recipe is not None:
-                return recipe
-        return recipe_in_settings(self.settings, folder)
+        beside = (self._recipe_beside(ancestor) for ancestor in ancestors(folder))
+        recipe = next(filter(None, beside), None) or recipe_in_settings(self.settings, folder)
+        try:
+            self.models.check(recipe.chains())
+        except UsageError as error:
+            raise RecipeError(f"the recipe of {folder or 'the inbox'}: {error}") from error
+        return recipe
 
     def recipe_folders(self) -> set[str]:
         """Every folder whose own recipe is in the inbox or in the settings (not: in the read-only prefix)."""
@@ -61,7 +63,7 @@ class Workspace:
 
     def chains(self, recipe: Recipe) -> tuple[str, str]:
         """The chain of a photo done, and of one rejected, under this recipe today."""
-        done = published_chain(recipe, weights_hash)
+        done = published_chain(recipe, self.models.weights_hash)
         return done, rejected_chain(done, self.limits)
 
     def _recipe_beside(self, folder: str) -> Recipe | None:

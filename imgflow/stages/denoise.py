@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from imgflow.models.base import Restorer
 from imgflow.photos.picture import Picture
 from imgflow.recipe import DenoiseConfig
 from imgflow.stages.base import StageOutput
@@ -30,8 +31,13 @@ NLM_STRENGTH = (3.0, 15.0)
 """Filter strength h of non-local means at strength 0 and 1."""
 
 
-def denoise(picture: Picture, config: DenoiseConfig) -> StageOutput:
+def denoise(picture: Picture, config: DenoiseConfig, restorer: Restorer | None = None) -> StageOutput:
     """Smooths the colours; alpha stays.
+
+    Args:
+        picture: of any size.
+        config: `method` is that of the stage, if there is no `restorer`.
+        restorer: a model that denoises, in place of the stage's own methods.
 
     Methods: `bilateral` (Tomasi and Manduchi 1998; none of 29 real camera pairs got worse by it), `nlm`
     (Buades, Coll and Morel 2005) and `auto`, which is `bilateral` for noisy photos and leaves the others alone.
@@ -39,6 +45,8 @@ def denoise(picture: Picture, config: DenoiseConfig) -> StageOutput:
     Returns:
         The picture; details: `method` that ran ("none" where nothing was done) and, for `auto`, `noise` in grey levels.
     """
+    if restorer is not None:
+        return _output(picture, restorer(picture.rgb), {"method": restorer.name})
     if config.method == "nlm":
         return _output(picture, _non_local_means(picture.rgb, config.strength), {"method": "nlm"})
     if config.method == "bilateral":

@@ -5,6 +5,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from imgflow.errors import PhotoError
+from imgflow.models.base import Restorer
 from imgflow.photos.picture import Picture
 from imgflow.recipe import EnhanceConfig
 from imgflow.stages.base import StageOutput
@@ -22,12 +23,17 @@ REACH = 3
 """Pixels that Lanczos sees on each side, in the coarser of the two pictures."""
 
 
-def enlarge(picture: Picture, config: EnhanceConfig) -> StageOutput:
+def enlarge(picture: Picture, config: EnhanceConfig, upscaler: Restorer | None = None) -> StageOutput:
     """The picture at `scale` times its width and height, each rounded to the nearest pixel.
 
     Lanczos resampling with three lobes; where it would overshoot what its neighbours show (ringing along edges), it is
     clipped to them, so that alpha stays exactly 0 outside and 255 inside. Colours are straight: transparent pixels
     beside the product take its colour before colours are enlarged, so nothing dark seeps in.
+
+    Args:
+        picture: of any size.
+        config: the scale.
+        upscaler: a model that enlarges the colours; where its scale is not the wanted one, Lanczos does the rest.
 
     Returns:
         The picture; details: `method`, `scale`, `width`, `height`.
@@ -41,6 +47,25 @@ def enlarge(picture: Picture, config: EnhanceConfig) -> StageOutput:
     details = {"method": config.method, "scale": config.scale, "width": width, "height": height}
     if (width, height) == (picture.width, picture.height):
         return StageOutput(picture, details)
+    if upscaler is not None:
+        return StageOutput(_by_model(picture, width, height, upscaler), details)
+    return StageOutput(_by_lanczos(picture, width, height), details)
+
+
+def _by_model(picture: Picture, width: int, height: int, upscaler: Restorer) -> Picture:
+    pixels = picture.width * picture.height * upscaler.scale**2
+    if pixels > MOST_PIXELS:
+        raise PhotoError("too_many_pixels", f"{pixels / 1e6:.0f} megapixels at the {upscaler.scale} x of the model")
+    alpha = picture.alpha
+    rgb = upscaler(picture.rgb if alpha is None else fill_transparent(picture.rgb, alpha))
+    if rgb.shape[1::-1] != (width, height):
+        rgb = _by_lanczos(Picture(rgb), width, height).rgb
+    if alpha is None:
+        return Picture(rgb)
+    return Picture(rgb, _by_lanczos(Picture(picture.rgb, alpha), width, height).alpha)
+
+
+def _by_lanczos(picture: Picture, width: int, height: int) -> Picture:
     rgb = np.empty((height, width, 3), np.uint8)
     alpha = None if picture.alpha is None else np.empty((height, width), np.uint8)
     strip = max(1, STRIP_PIXELS // width)
@@ -53,7 +78,7 @@ def enlarge(picture: Picture, config: EnhanceConfig) -> StageOutput:
             alpha[top:bottom] = _lanczos(opacity, (width, bottom - top), box)
             colours = fill_transparent(colours, opacity)
         rgb[top:bottom] = _lanczos(colours, (width, bottom - top), box)
-    return StageOutput(Picture(rgb, alpha), details)
+    return Picture(rgb, alpha)
 
 
 def scaled(side: int, scale: float) -> int:

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imgflow.errors import PhotoError
-from imgflow.models.base import Segmenter
+from imgflow.models.base import AlphaMatter, Segmenter
 from imgflow.photos.picture import Picture
 from imgflow.recipe import MatteConfig
 from imgflow.stages.base import StageOutput
@@ -37,11 +37,19 @@ LEAST_SOLID = 0.25
 WHITE = (255, 255, 255)
 
 
-def matte(picture: Picture, config: MatteConfig, segmenter: Segmenter) -> StageOutput:
+def matte(
+    picture: Picture, config: MatteConfig, segmenter: Segmenter, matter: AlphaMatter | None = None
+) -> StageOutput:
     """Alpha and clean colours for the product in a photo.
 
     The segmenter's alpha is rid of specks and pinholes, the band around its edges and whatever it was unsure of is
     solved by closed-form matting with that alpha as prior, and the colours of soft pixels are decontaminated.
+
+    Args:
+        picture: of any size; a photo's own transparency is treated as `config.input_alpha` says.
+        config: `refine` is the stage's own method, if there is no `matter`.
+        segmenter: tells product from ground.
+        matter: a model that finds alpha in the band, in place of closed-form matting.
 
     Returns:
         A picture of the same size with alpha; details: `refine`, `input_alpha` (what was done with the photo's own
@@ -61,7 +69,7 @@ def matte(picture: Picture, config: MatteConfig, segmenter: Segmenter) -> StageO
         return StageOutput(Picture(kept, own_alpha), _shares(own_alpha) | {"input_alpha": "keep", "refine": "none"})
 
     photo = picture.over(WHITE)
-    alpha, details = _cut_out(photo, config, segmenter)
+    alpha, details = _cut_out(photo, config, segmenter, matter)
     if own_alpha is not None and config.input_alpha == "intersect":
         alpha = np.minimum(alpha, own_alpha)
     if not (alpha > 0).any():
@@ -81,15 +89,15 @@ def _doubt(alpha: NDArray[np.uint8], weak: bool) -> dict[str, str]:
 
 
 def _cut_out(
-    photo: NDArray[np.uint8], config: MatteConfig, segmenter: Segmenter
+    photo: NDArray[np.uint8], config: MatteConfig, segmenter: Segmenter, matter: AlphaMatter | None
 ) -> tuple[NDArray[np.uint8], dict[str, Any]]:
     rgb = _at_most(photo, MOST_PIXELS)
     mask, details = find_product(rgb, segmenter)
     mask = clean_mask(mask, rgb, config.clean, near=2 * config.band * max(mask.shape))
     details |= {"refine": config.refine}
-    if config.refine == "closed_form":
+    if matter is not None or config.refine == "closed_form":
         openings = find_openings(rgb, mask) if config.openings == "auto" else None
-        mask, solved = _refine(rgb, mask, config.band, openings)
+        mask, solved = _refine(rgb, mask, config.band, openings, matter)
         details |= solved | {"opened_share": round(openings.share(), 4) if openings else 0.0}
     if rgb is not photo:
         mask = enlarge_alpha(mask, rgb, photo)
@@ -97,9 +105,13 @@ def _cut_out(
 
 
 def _refine(
-    rgb: NDArray[np.uint8], mask: NDArray[np.float32], band: float, openings: Openings | None
+    rgb: NDArray[np.uint8],
+    mask: NDArray[np.float32],
+    band: float,
+    openings: Openings | None,
+    matter: AlphaMatter | None,
 ) -> tuple[NDArray[np.float32], dict[str, Any]]:
-    """Closed-form alpha; with very many unknown pixels at a size where there are fewer."""
+    """Alpha in the unknown band; closed-form, with very many unknown pixels, at a size where there are fewer."""
     import cv2
 
     if openings:
@@ -107,6 +119,8 @@ def _refine(
     regions = _regions(mask, band, openings)
     unknown = int((regions == UNKNOWN).sum())
     details: dict[str, Any] = {"unknown_share": round(unknown / mask.size, 4)}
+    if matter is not None:
+        return matter(rgb, regions), details
     small = _at_most(rgb, int(mask.size * min(1.0, MOST_UNKNOWN / max(unknown, 1))))
     if small is rgb:
         solution = solve_alpha(rgb, regions, mask, band * max(mask.shape))

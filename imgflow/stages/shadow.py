@@ -22,12 +22,13 @@ PIXELS = 65_536
 """Pixels worked on at a time."""
 
 
-def remove_shadow(picture: Picture, config: ShadowConfig, segmenter: Segmenter) -> StageOutput:
+def remove_shadow(picture: Picture, config: ShadowConfig, segmenter: Segmenter | None) -> StageOutput:
     """Evens out the shadow that the product casts on its ground; a photo that is cut out already stays.
 
     `background_gain` fits the ground's light from ground pixels alone and multiplies each pixel of the ground by
     what the shadow took; texture stays, and so does every pixel of the product. Where what surrounds the product is not
-    one smooth ground, or has no shadow, no bit changes. `retinex` is the literal LAB rule; it lifts dark products.
+    one smooth ground, or has no shadow, no bit changes. `retinex` is the literal LAB rule; it lifts dark products and
+    needs no segmenter.
 
     Returns:
         The picture; details: `method` that ran ("none" where nothing was done, with the `reason`), and for
@@ -41,6 +42,8 @@ def remove_shadow(picture: Picture, config: ShadowConfig, segmenter: Segmenter) 
     if config.method == "retinex":
         lifted = lift_dark_tones(picture.rgb, config.strength)
         return StageOutput(Picture(lifted), {"method": "retinex"})
+    if segmenter is None:
+        raise ValueError(f"the method {config.method} needs a segmenter")
     ground = find_ground(picture.rgb, segmenter(picture.rgb), config.keep_contact)
     if ground.gain is None:
         return StageOutput(picture, {"method": "none", "reason": ground.reason} | ground.details)

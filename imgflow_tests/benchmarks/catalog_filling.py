@@ -7,13 +7,15 @@ import itertools
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timezone
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, func, insert, select, text
 
 from imgflow.catalog.database import Catalog
 from imgflow.catalog.tables import Batch, Member, Photo, Result, RunRequest, Table
-from imgflow.models.registry import weights_hash
+from imgflow.models.loader import Models
+from imgflow.models.store import ModelStore
 from imgflow.photos.limits import Limits
 from imgflow.pipeline.naming import ORIGINALS, REJECTED, STAGE_FOLDERS, archive_key, published_key, stage_key
 from imgflow.pipeline.plan import ORIGINAL, ORIGINAL_CHAIN, fingerprint, plan_stage, rejected_chain
@@ -125,9 +127,10 @@ def _rows(numbers: range) -> dict[type[Table], Iterable[Values]]:
 
 def _chains() -> tuple[dict[str, str], str]:
     """The chain after each stage of the built-in recipe, and that of a rejection."""
+    models = Models(ModelStore(Path("nowhere")))  # the registry knows the weights of the built-in recipe
     chains, chain = {ORIGINAL: ORIGINAL_CHAIN}, ORIGINAL_CHAIN
     for stage in STAGES:
-        chain = plan_stage(Recipe(), stage, weights_hash).extend(chain)
+        chain = plan_stage(Recipe(), stage, models.weights_hash).extend(chain)
         chains[stage] = chain
     return chains, rejected_chain(chain, Limits())
 

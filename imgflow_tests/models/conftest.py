@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from imgflow.models import registry
-from imgflow.models.registry import Model, ModelFile, Source
+from imgflow.models.model import Model, ModelFile, Source
 from imgflow.models.store import ModelStore
 from imgflow_tests.models.tiny_onnx import tiny_onnx
 from imgflow_tests.models.web import FileServer

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imgflow.errors import DeviceMemoryError
-from imgflow.models.registry import Model
+from imgflow.models.model import Model
 from imgflow.models.runtime import Runtime
 
 DEVICE_BYTES = 100

@@ -10,9 +10,11 @@ from numpy.typing import NDArray
 
 from imgflow.errors import DeviceMemoryError, PhotoError
 from imgflow.models import loader, registry
+from imgflow.models.base import Segmenter
 from imgflow.models.loader import Models, held_models
-from imgflow.models.registry import Model, ModelFile
+from imgflow.models.model import Model, ModelFile
 from imgflow.models.store import ModelStore
+from imgflow.recipe import Chain
 
 
 @pytest.fixture
@@ -31,6 +33,10 @@ def add(monkeypatch: pytest.MonkeyPatch, store: ModelStore) -> Callable[[str, in
     return add
 
 
+def use(models: Models, name: str) -> Segmenter:
+    return models.choose(Chain((name,), "segment")).model  # type: ignore[return-value]
+
+
 def names(models: Models) -> list[str]:
     return [name for name, _device in models.held()]
 
@@ -43,13 +49,13 @@ def test_the_one_used_longest_ago_goes_first(add: Callable[[str, int], None], st
     for name, size in (("a", 30), ("b", 30), ("c", 35), ("d", 80)):
         add(name, size)
     models = Models(store, budget=90)
-    models.segmenter("a")
-    models.segmenter("b")
-    models.segmenter("a")
-    models.segmenter("c")
+    use(models, "a")
+    use(models, "b")
+    use(models, "a")
+    use(models, "c")
     assert names(models) == ["a", "c"]
     assert ("c", "cpu") in held_models()
-    models.segmenter("d")
+    use(models, "d")
     assert names(models) == ["d"]
 
 
@@ -57,8 +63,8 @@ def test_a_model_above_the_budget_is_loaded_alone(add: Callable[[str, int], None
     add("a", 10)
     add("b", 95)
     models = Models(store, budget=50)
-    models.segmenter("a")
-    assert models.segmenter("b")(photo(5)).shape == (5, 3)
+    use(models, "a")
+    assert use(models, "b")(photo(5)).shape == (5, 3)
     assert names(models) == ["b"]
 
 
@@ -68,12 +74,12 @@ def test_a_load_that_does_not_fit_is_tried_again_without_the_others(
     add("a", 60)
     add("b", 60)
     models = Models(store, budget=10_000)  # more than there is
-    models.segmenter("a")
-    models.segmenter("b")
+    use(models, "a")
+    use(models, "b")
     assert names(models) == ["b"]
     add("c", 101)
     with pytest.raises(DeviceMemoryError, match="101 bytes wanted, 100 there"):
-        models.segmenter("c")
+        use(models, "c")
 
 
 def test_a_photo_gets_the_others_room_then_smaller_pieces_then_fails(
@@ -82,8 +88,8 @@ def test_a_photo_gets_the_others_room_then_smaller_pieces_then_fails(
     add("a", 40)
     add("b", 40)
     models = Models(store, budget=10_000)
-    models.segmenter("a")
-    b = models.segmenter("b")
+    use(models, "a")
+    b = use(models, "b")
     gc.collect()
     assert b(photo(50)).shape == (50, 3)  # 20 bytes left beside a
     assert names(models) == ["b"] and b.fallback is None

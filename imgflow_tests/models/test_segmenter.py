@@ -1,5 +1,6 @@
 """The segmenter with a tiny network whose answer is known, then with the real one."""
 
+import re
 import subprocess
 import sys
 import threading
@@ -13,13 +14,16 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from imgflow.errors import DeviceUnavailableError, ModelUnavailableError, UsageError
+from imgflow.errors import DeviceMemoryError, DeviceUnavailableError, ModelUnavailableError, UsageError
 from imgflow.models.base import Segmenter
 from imgflow.models.loader import Models, load_model
-from imgflow.models.registry import MODELS, Model
+from imgflow.models.model import Model
+from imgflow.models.registry import MODELS
 from imgflow.models.runtime import Runtime
 from imgflow.models.store import ModelStore
+from imgflow.recipe import Chain
 from imgflow_tests.models.conftest import WEIGHTS
+from imgflow_tests.models.tiny_onnx import tiny_onnx
 
 SHARED = Path(__file__).parents[3] / "shared" / "photos" / "bgremoval"
 
@@ -163,13 +167,184 @@ def test_a_file_that_is_no_network(register: Callable[..., Model], store: ModelS
         load_segmenter("tiny", store)
 
 
+def at_path(path: Path, content: bytes, **runtime: Any) -> Segmenter:
+    """The segmenter of a file of the user's own, described by what is in it."""
+    path.write_bytes(content)
+    store = ModelStore(path.parent / "models")
+    model = store.find(str(path), "segment")
+    return load_model(model, store.ensure(str(path)), Runtime(device="cpu", **runtime))  # type: ignore[return-value]
+
+
+IMAGENET = np.asarray((0.485, 0.456, 0.406)), np.asarray((0.229, 0.224, 0.225))
+LAYOUTS = {
+    # what is published                 the file                                        mean and deviation, white
+    "u2net": ({"size": 320}, IMAGENET, None),
+    "isnet": ({"size": 1024}, (0.5, 1.0), 255),
+    "birefnet": ({"size": 1024, "logits": True}, IMAGENET, 255),
+    "birefnet 512 fp16": ({"size": 512, "logits": True, "half": True}, IMAGENET, 255),
+    "without channel": ({"size": 320, "flat": True}, IMAGENET, None),
+}
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_each_published_layout_gets_its_own_colours_and_gives_probabilities(tmp_path: Path, layout: str) -> None:
+    """The tiny network's answer is the sigmoid of the normalised picture's mean, whether the file has it or not."""
+    form, (mean, std), white = LAYOUTS[layout]
+    segmenter = at_path(tmp_path / "tiny.onnx", tiny_onnx(**form))
+    rgb = noise(form["size"], form["size"], highest=200)
+    x = rgb / float(white or rgb.max())
+    truth = 1 / (1 + np.exp(-((x - mean) / std).mean(axis=2)))
+    half = form.get("half", False)
+    np.testing.assert_allclose(segmenter(rgb), truth, atol=2e-3 if half else 1e-5)
+    assert segmenter.precision == ("fp16" if half else "fp32")
+
+
+@pytest.mark.parametrize("shape", [(1200, 900), (321, 1777), (200, 100)])
+def test_the_picture_is_scaled_as_pillow_does(tiny: ModelStore, shape: tuple[int, int]) -> None:
+    """The short way through four bytes a pixel gives what the plain way gives, bit by bit."""
+    segmenter: Any = load_segmenter("tiny", tiny)
+    rgb = noise(*shape)
+    x = np.asarray(Image.fromarray(rgb).resize((320, 320), Image.Resampling.BILINEAR), np.float32)
+    x = (x / x.max() - np.float32(MODELS["tiny"].mean)) / np.float32(MODELS["tiny"].std)
+    np.testing.assert_array_equal(segmenter._prepared(rgb), x.transpose(2, 0, 1)[None])
+
+
+def test_strong_logits_overflow_nowhere(tmp_path: Path) -> None:
+    from imgflow.models.onnx_segmenter import _sigmoid
+
+    likely = _sigmoid(np.float32([[-1e4, -88.0, 0.0, 88.0, 1e4]]))
+    np.testing.assert_allclose(likely, [[0, 0, 0.5, 1, 1]], atol=1e-6)
+
+
+def test_a_network_that_gives_no_map(register: Callable[..., Model], store: ModelStore) -> None:
+    """Five pictures at once, or classes, are not stretched into one."""
+    weights = tiny_onnx(320, channels=True)
+    register(weights=weights)
+    (store.root / "tiny").mkdir(parents=True)
+    (store.root / "tiny" / "tiny.onnx").write_bytes(weights)
+    with pytest.raises(ModelUnavailableError, match=r"gives \(1, 3, 320, 320\), which is no map"):
+        load_segmenter("tiny", store)(noise(50, 50))
+
+
+# -- devices, precision, memory --------------------------------------------------------------------------------------
+
+
+def test_a_precision_that_the_file_does_not_have(tiny: ModelStore) -> None:
+    segmenter = load_segmenter("tiny", tiny, device="cpu", precision="fp16")
+    assert segmenter.precision == "fp32"
+    assert segmenter.fallback == "fp16 was wanted, but tiny computes in fp32"
+    with pytest.raises(DeviceUnavailableError, match=r"computes in fp32. Set IMGFLOW_PRECISION=auto"):
+        load_segmenter("tiny", tiny, device="cpu", precision="fp16", strict=True)
+    assert load_segmenter("tiny", tiny, device="cpu", precision="fp32", strict=True).fallback is None
+
+
+@pytest.fixture
+def starts(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[list[Any]]]:
+    """An ONNX Runtime whose build has these providers, and in which those of the second list start; tells all asked."""
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession
+    asked: list[list[Any]] = []
+
+    def install(built: list[str], starting: list[str]) -> list[list[Any]]:
+        def start(path: str, options: Any, providers: list[Any]) -> Any:
+            asked.append(providers)
+            names = [provider if isinstance(provider, str) else provider[0] for provider in providers]
+            opened = session(path, options, providers=["CPUExecutionProvider"])
+            monkeypatch.setattr(opened, "get_providers", lambda: [name for name in names if name in starting])
+            return opened
+
+        monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: built)
+        monkeypatch.setattr(onnxruntime, "InferenceSession", start)
+        return asked
+
+    return install
+
+
+TENSORRT, CUDA, CPU = "TensorrtExecutionProvider", "CUDAExecutionProvider", "CPUExecutionProvider"
+
+
+@pytest.mark.parametrize(
+    ("device", "starting", "provider", "told"),
+    [
+        ("tensorrt", [TENSORRT, CUDA, CPU], TENSORRT, None),
+        ("tensorrt", [CUDA, CPU], CUDA, "tensorrt was wanted, but .* did not start.*; running on cuda"),
+        ("tensorrt", [CPU], CPU, "tensorrt was wanted, .*; nor is cuda: .* did not start.*; running on the CPU"),
+        ("cuda", [CUDA, CPU], CUDA, None),
+        ("auto", [CUDA, CPU], CUDA, None),
+    ],
+)
+def test_a_device_gives_way_to_the_next_one_and_says_so(
+    tiny: ModelStore, starts: Any, device: str, starting: list[str], provider: str, told: str | None
+) -> None:
+    starts([TENSORRT, CUDA, CPU], starting)
+    segmenter: Any = load_segmenter("tiny", tiny, device=device)
+    assert segmenter.provider == provider
+    assert segmenter.device == ("cpu" if provider == CPU else "cuda")
+    assert (segmenter.fallback is None) == (told is None)
+    if told:
+        assert re.fullmatch(told, segmenter.fallback)
+        with pytest.raises(DeviceUnavailableError, match="was wanted"):
+            load_segmenter("tiny", tiny, device=device, strict=True)
+
+
+def test_tensorrt_keeps_its_engines_beside_the_model(tiny: ModelStore, starts: Any) -> None:
+    asked = starts([TENSORRT, CUDA, CPU], [TENSORRT, CUDA, CPU])
+    segmenter = load_segmenter("tiny", tiny, device="tensorrt", precision="fp16")
+    assert segmenter.precision == "fp16"
+    (name, options), (cuda, _), cpu = asked[0]
+    assert (name, cuda, cpu) == (TENSORRT, CUDA, CPU)
+    assert options["trt_fp16_enable"]
+    assert Path(options["trt_engine_cache_path"]) == tiny.root / "tiny" / ".tensorrt"
+    assert tiny.verify("tiny")[0].state == "ok"
+
+
+def test_a_device_that_nobody_knows(tiny: ModelStore) -> None:
+    with pytest.raises(DeviceUnavailableError, match=r"no device 'abacus'.*cpu, cuda, tensorrt, mps"):
+        load_segmenter("tiny", tiny, device="abacus")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "[ONNXRuntimeError] : 6 : RUNTIME_EXCEPTION : BFCArena::AllocateRawInternal(unsigned long) Failed to allocate "
+        "memory for requested buffer of size 1073741824",
+        "CUDA failure 2: out of memory ; GPU=0",
+        "CUDNN_STATUS_ALLOC_FAILED",
+        "bad allocation",
+    ],
+)
+def test_memory_that_is_exhausted_is_told_as_such(
+    tiny: ModelStore, monkeypatch: pytest.MonkeyPatch, words: str
+) -> None:
+    """`Models` then makes room and tries again; other errors stay what they are."""
+    segmenter: Any = load_segmenter("tiny", tiny)
+    for told, expected in ((words, DeviceMemoryError), ("INVALID_ARGUMENT : Got invalid dimensions", RuntimeError)):
+
+        class Failing:
+            def run(self, *_: object, told: str = told) -> None:
+                raise RuntimeError(told)
+
+        monkeypatch.setattr(segmenter, "_session", Failing())
+        with pytest.raises(expected, match=re.escape(told[-20:])):
+            segmenter(noise(9, 9))
+
+
+def test_threads_are_those_that_are_given(tiny: ModelStore) -> None:
+    from imgflow.cores import compute_cores
+
+    for threads, expected in ((1, 1), (3, 3), (0, compute_cores())):
+        segmenter: Any = load_segmenter("tiny", tiny, threads=threads)
+        assert segmenter._session.get_session_options().intra_op_num_threads == expected
+
+
 def test_models_stay_loaded_and_are_loaded_once(tiny: ModelStore) -> None:
     models = Models(tiny, Runtime(device="cpu", threads=1))
     start, seen = threading.Barrier(8), list[object]()
 
     def use() -> None:
         start.wait()
-        seen.append(models.segmenter("tiny"))
+        seen.append(models.choose(Chain(("tiny",), "segment")).model)
 
     threads = [threading.Thread(target=use) for _ in range(8)]
     for thread in threads:
@@ -179,9 +354,9 @@ def test_models_stay_loaded_and_are_loaded_once(tiny: ModelStore) -> None:
     assert len(seen) == 8
     assert len({id(segmenter) for segmenter in seen}) == 1
     models.unload()
-    assert models.segmenter("tiny") is not seen[0]
+    assert models.choose(Chain(("tiny",), "segment")).model is not seen[0]
     with pytest.raises(UsageError):
-        models.segmenter("nonsense")
+        models.choose(Chain(("nonsense",), "segment"))
 
 
 def test_importing_the_room_loads_nothing_heavy() -> None:

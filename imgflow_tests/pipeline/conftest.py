@@ -2,7 +2,7 @@
 
 import io
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,12 +15,14 @@ from PIL import Image
 from imgflow.catalog.batches import find_batch, requests_after
 from imgflow.catalog.database import Catalog
 from imgflow.catalog.tables import Photo
+from imgflow.models.loader import Choice
+from imgflow.models.registry import find_model
 from imgflow.pipeline.drop import look_into_inbox
 from imgflow.pipeline.originals import take_in_batch
 from imgflow.pipeline.report import BatchReport
 from imgflow.pipeline.stage_batch import StageBatch
 from imgflow.pipeline.workspace import Workspace
-from imgflow.recipe import STAGES
+from imgflow.recipe import STAGES, Chain
 from imgflow.settings import Settings
 from imgflow.store.local import LocalStore
 
@@ -32,9 +34,17 @@ class DarkIsProduct:
 
     name = "u2netp"
     device = "cpu"
+    precision = "fp32"
     fallback = None
+    weights_hash = "weights of u2netp"
+
+    def __init__(self, wrap: Callable[[Any], Any]) -> None:
+        self._answer = wrap(self._find)
 
     def __call__(self, rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
+        return self._answer(rgb)
+
+    def _find(self, rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
         return np.clip((200 - rgb.mean(axis=2)) / 60, 0, 1).astype(np.float32)
 
 
@@ -46,8 +56,21 @@ class TestModels:
     def __init__(self) -> None:
         self.wrap: Callable[[Any], Any] = lambda segmenter: segmenter
 
-    def segmenter(self, _name: str) -> Any:
-        return self.wrap(DarkIsProduct())
+    def choose(self, chain: Chain) -> Choice:
+        name = chain.names[0]
+        if name in chain.methods:
+            return Choice(name, None, None)
+        assert chain.purpose == "segment"
+        return Choice(name, DarkIsProduct(self.wrap), None)  # type: ignore[arg-type]
+
+    def check(self, chains: Iterable[Chain]) -> None:
+        assert all(chain.names for chain in chains)
+
+    def prepare(self, chains: Iterable[Chain]) -> None:
+        assert all(chain.names for chain in chains)
+
+    def weights_hash(self, chain: Chain) -> str | None:
+        return None if chain.names[0] in chain.methods else find_model(chain.names[0]).weights_hash
 
 
 def photo_bytes(seed: int = 0, fmt: str = "JPEG", size: tuple[int, int] = (96, 72)) -> bytes:

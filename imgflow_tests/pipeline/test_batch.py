@@ -248,7 +248,6 @@ def test_a_process_that_dies_twice_on_a_photo_marks_it_crashed_and_goes_on(shop:
                 os._exit(9)
             return segmenter(rgb)
 
-        call.device, call.fallback = "cpu", None  # type: ignore[attr-defined]
         return call
 
     shop.workspace.models.wrap = deadly  # type: ignore[attr-defined]
@@ -302,7 +301,6 @@ def test_our_own_mistake_on_one_photo_is_recorded_and_the_others_go_on(shop: Sho
                 raise ZeroDivisionError("by mistake")
             return segmenter(rgb)
 
-        call.device, call.fallback = "cpu", None  # type: ignore[attr-defined]
         return call
 
     shop.workspace.models.wrap = broken  # type: ignore[attr-defined]

@@ -52,7 +52,7 @@ class Line:
 
     def run(self, count: int, room: float) -> list[Any]:
         abandon = self.abandoned.append
-        return overlapped(range(count), self.read, self.work, self.write, abandon, self.weight, room)
+        return list(overlapped(range(count), self.read, self.work, self.write, abandon, self.weight, room))
 
 
 @pytest.mark.parametrize("room", [0, 1, 3, 100])
