@@ -159,14 +159,14 @@ def list_models(as_json: bool) -> None:
         return
     table = Table(box=SIMPLE, caption=f"in {settings.models_location}")
     table.add_column("name", no_wrap=True)  # what `pull` wants to be told
-    for column in ("purpose", "size", "licence", "here", "loaded by"):
+    for column in ("purpose", "size", "licence", "commercial", "here", *(["loaded by"] if loaded else [])):
         table.add_column(column)
     for status in statuses:
         size = f"{status.size / 1e6:,.1f} MB" if status.size else "?"
-        licence = status.licence if status.commercial else f"{status.licence} [red](non-commercial)[/]"
+        commercial = "yes" if status.commercial else "[red]no[/]"
         here = "[green]yes[/]" if status.present else "no"
-        workers = escape(", ".join(loaded.get(status.name, [])))
-        table.add_row(status.name, status.purpose, size, licence, here, workers)
+        workers = [escape(", ".join(loaded.get(status.name, [])))] if loaded else []
+        table.add_row(status.name, status.purpose, size, status.licence, commercial, here, *workers)
     _out.print(table)
 
 

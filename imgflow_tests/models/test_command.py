@@ -19,6 +19,7 @@ from imgflow.downloads import Downloads
 from imgflow.execution.workers import Standing, Workers
 from imgflow.models import registry
 from imgflow.models.model import LocalSource, Model, ModelFile, UrlSource
+from imgflow.models.registry import MODELS
 from imgflow.models.store import ModelStore
 from imgflow.settings import load_settings
 from imgflow_tests.models.conftest import WEIGHTS
@@ -72,10 +73,10 @@ def test_pull_list_verify_rm(register: Register, web: FileServer, store: ModelSt
 
 
 def test_the_table_marks_what_may_not_be_used_commercially(store: ModelStore) -> None:
-    lines = {line.split()[1]: line for line in imgflow("models", "list").stdout.splitlines() if " segment " in line}
-    assert "(non-commercial)" in lines["bria-rmbg"]
-    assert "1,024.3 MB" in lines["bria-rmbg"]
-    assert not any("(non-commercial)" in line for name, line in lines.items() if name != "bria-rmbg")
+    rows = [line.split() for line in imgflow("models", "list").stdout.splitlines() if " segment " in line]
+    commercial = {row[0]: row[-2] for row in rows}
+    assert commercial["bria-rmbg"] == "no" and commercial["u2netp"] == "yes"
+    assert commercial == {name: "yes" if MODELS[name].commercial else "no" for name in commercial}
 
 
 def test_a_pull_tells_what_may_not_be_used_commercially(register: Register, web: FileServer, store: ModelStore) -> None:
