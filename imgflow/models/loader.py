@@ -33,7 +33,7 @@ from imgflow.models.store import ModelStore
 from imgflow.recipe import Chain
 
 LOADERS: dict[str, str] = {
-    "birefnet": "imgflow.models.birefnet",
+    "birefnet": "imgflow.models.birefnet.segmenter",
     "inspyrenet": "imgflow.models.inspyrenet",
     "u2net_onnx": "imgflow.models.onnx_segmenter",
     "spandrel": "imgflow.models.spandrel_restorer",
