@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from imgflow.errors import SettingsError
+from imgflow.errors import PHOTO_ERRORS, SettingsError
 from imgflow.settings import Settings, load_settings
 
 
@@ -62,3 +62,9 @@ def test_the_readme_names_every_setting_with_its_default_and_meaning():
     readme = (Path(__file__).parents[1] / "README.md").read_text("utf-8")
     section = readme.partition("\n## Settings\n")[2].partition("\n## ")[0]
     assert [line for line in section.splitlines() if line.startswith("| `")] == rows
+
+
+def test_the_readme_names_every_error_code():
+    text = (Path(__file__).parents[1] / "README.md").read_text()
+    rows = [f"| `{code}` | {known.sentence} | {known.remedy} |" for code, known in PHOTO_ERRORS.items()]
+    assert [row for row in rows if row not in text] == []
