@@ -15,7 +15,7 @@ from typing import Any
 
 from imgflow.errors import UsageError
 from imgflow.models.contents import cached, read_contents
-from imgflow.models.known import FULL, HALF, IMAGENET
+from imgflow.models.known_onnx import FULL, HALF, IMAGENET
 from imgflow.models.model import Model, ModelFile, Purpose
 from imgflow.models.onnx_header import FLOAT, FLOAT16, UnreadableOnnxError, read_header
 from imgflow.models.registry import MODELS

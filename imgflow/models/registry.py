@@ -1,10 +1,11 @@
 """Finding models by name."""
 
 from imgflow.errors import UsageError
-from imgflow.models.known import KNOWN
+from imgflow.models.known_onnx import ONNX
+from imgflow.models.known_torch import TORCH
 from imgflow.models.model import Model
 
-MODELS: dict[str, Model] = {model.name: model for model in KNOWN}
+MODELS: dict[str, Model] = {model.name: model for model in (*ONNX, *TORCH)}
 """Every model that imgflow knows, by name."""
 
 

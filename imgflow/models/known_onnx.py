@@ -1,6 +1,6 @@
-"""The models that imgflow knows. Another model is another row.
+"""The models on ONNX Runtime that imgflow knows. Another model is another row.
 
-Sizes and SHA-256 of the ONNX files are as published by several independent projects that pin them; the MD5 that rembg
+Sizes and SHA-256 of the files are as published by several independent projects that pin them; the MD5 that rembg
 pins agrees where both are known. Preprocessing is that of the networks' authors.
 """
 
@@ -169,4 +169,4 @@ BRIA = (
     ),
 )
 
-KNOWN: tuple[Model, ...] = (*U2NET, *ISNET, *BIREFNET_ONNX, *BRIA)
+ONNX: tuple[Model, ...] = (*U2NET, *ISNET, *BIREFNET_ONNX, *BRIA)
