@@ -160,7 +160,7 @@ def list_models(as_json: bool) -> None:
     table = Table(box=SIMPLE, caption=f"in {settings.models_location}")
     table.add_column("name", no_wrap=True)  # what `pull` wants to be told
     for column in ("purpose", "size", "licence", "commercial", "here", *(["loaded by"] if loaded else [])):
-        table.add_column(column)
+        table.add_column(column, overflow="fold")
     for status in statuses:
         size = f"{status.size / 1e6:,.1f} MB" if status.size else "?"
         commercial = "yes" if status.commercial else "[red]no[/]"
@@ -273,7 +273,9 @@ def doctor(as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps([asdict(finding) for finding in findings]))
     else:
-        table = Table("check", "", "finding", "remedy")
+        table = Table("check", "", box=SIMPLE)
+        for column in ("finding", "remedy"):
+            table.add_column(column, overflow="fold")  # paths and commands are there to be copied
         marks = {"ok": "[green]ok[/]", "warn": "[yellow]warn[/]", "fail": "[bold red]FAIL[/]"}
         for finding in findings:
             table.add_row(finding.check, marks[finding.status], escape(finding.text), escape(finding.remedy))

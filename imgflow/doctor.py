@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from imgflow.catalog.database import Catalog
+from imgflow.cores import usable_cores
 from imgflow.defs.resources import open_store
 from imgflow.errors import ImgflowError, StoreUnavailableError
 from imgflow.execution.workers import Workers
@@ -129,12 +130,25 @@ def _devices(settings: Settings) -> Finding:
     import onnxruntime
 
     providers: list[str] = onnxruntime.get_available_providers()
-    wanted = {"cuda": "CUDAExecutionProvider", "mps": "CoreMLExecutionProvider"}.get(settings.device)
-    text = f"{os.cpu_count()} cores; ONNX Runtime {', '.join(providers)}"
-    if wanted and wanted not in providers:
+    parts = [f"{usable_cores()} of {os.cpu_count()} cores", f"ONNX Runtime {', '.join(providers)}", _torch()]
+    text = "; ".join(filter(None, parts))
+    wanted = {"cuda": "CUDA", "tensorrt": "Tensorrt", "mps": "CoreML"}.get(settings.device)
+    if wanted and f"{wanted}ExecutionProvider" not in providers:
         remedy = "install an ONNX Runtime with this provider, or set IMGFLOW_DEVICE=auto"
-        return Finding("devices", "fail" if settings.strict_device else "warn", f"{text}; no {wanted}", remedy)
+        status = "fail" if settings.strict_device else "warn"
+        return Finding("devices", status, f"{text}; ONNX Runtime has no {wanted}", remedy)
     return Finding("devices", "ok", text)
+
+
+def _torch() -> str:
+    """PyTorch and the GPU it sees; nothing where it is not installed."""
+    if not _is_installed("torch"):
+        return ""
+    import torch
+
+    if torch.cuda.is_available():
+        return f"PyTorch {torch.__version__} on {torch.cuda.get_device_name()}"
+    return f"PyTorch {torch.__version__} on {'mps' if torch.backends.mps.is_available() else 'cpu'}"
 
 
 def _opencv(settings: Settings) -> Finding:
