@@ -48,6 +48,11 @@ class LoadedModel(Protocol):
 class Segmenter(LoadedModel, Protocol):
     """Tells product from ground."""
 
+    @property
+    def input_size(self) -> int:
+        """Longer side of the picture that the network sees, pixels."""
+        ...
+
     def __call__(self, rgb: NDArray[np.uint8], /) -> NDArray[np.float32]:
         """How likely each pixel belongs to the product.
 

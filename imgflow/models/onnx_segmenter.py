@@ -59,6 +59,7 @@ class OnnxSegmenter:
         self._session = opened.session
         # Of two photos at once a GPU has nothing but twice the memory.
         self._turn = nullcontext() if self.device == "cpu" else threading.Lock()
+        self.input_size = model.input_size
         self._size = (model.input_size, model.input_size)
         self._mean = np.asarray(model.mean, np.float32)
         self._std = np.asarray(model.std, np.float32)

@@ -98,6 +98,11 @@ class TorchSegmenter:
             reasons.append(f"an input of {self._wanted} was wanted, but memory is exhausted; it is {self._size}")
         return "; ".join(reasons) or None
 
+    @property
+    def input_size(self) -> int:
+        """Longer side of what the network sees, pixels."""
+        return max(self._size.width, self._size.height)
+
     def shrink(self) -> bool:
         """Halve the input, down to 512 pixels."""
         with self._on_device:

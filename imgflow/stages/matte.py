@@ -14,6 +14,7 @@ from imgflow.stages.closed_form import solve_alpha
 from imgflow.stages.foreground import clean_colours
 from imgflow.stages.guided_upsampling import enlarge_alpha
 from imgflow.stages.openings import Openings, find_openings
+from imgflow.stages.second_look import look_again
 from imgflow.stages.trimap import UNKNOWN, clean_mask, trimap
 
 MOST_PIXELS = 24_000_000
@@ -54,6 +55,7 @@ def matte(
     Returns:
         A picture of the same size with alpha; details: `refine`, `input_alpha` (what was done with the photo's own
         transparency, or None), `confidence` (the segmenter's highest value), `weak` (it found nothing certain),
+        `second_look` (its look at the product alone was the better),
         `foreground_share`, `unknown_share`, `opened_share` (of the photo, ground seen through the product where the
         segmenter saw none), `iterations`, and `doubt` (why a person should look at the result) if
         there is one.
@@ -93,6 +95,8 @@ def _cut_out(
 ) -> tuple[NDArray[np.uint8], dict[str, Any]]:
     rgb = _at_most(photo, MOST_PIXELS)
     mask, details = find_product(rgb, segmenter)
+    if config.second_look == "auto" and not details["weak"]:
+        mask, details["second_look"] = look_again(rgb, mask, segmenter)
     mask = clean_mask(mask, rgb, config.clean, near=2 * config.band * max(mask.shape))
     details |= {"refine": config.refine}
     if matter is not None or config.refine == "closed_form":

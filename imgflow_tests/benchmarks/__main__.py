@@ -16,6 +16,8 @@ from imgflow_tests.benchmarks.machine import machine
 
 BENCHMARKS = {
     "folder": "a folder of photos: `imgflow process` against the literal pipeline and rembg",
+    "models": "each model family against its own reference way of running, a photo at a time; "
+    "BENCH_BIREFNET=DIR names the folder of its authors' repositories BiRefNet_lite and BiRefNet, whose code is then run",
     "overhead": "the cost of Dagster: a batch through the daemon against the command line; latency of one photo",
     "scale": "catalogs of 10,000 to 1,000,000 photos on SQLite and PostgreSQL",
 }

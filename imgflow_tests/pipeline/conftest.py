@@ -32,6 +32,8 @@ LOG = logging.getLogger("imgflow.tests")
 class DarkIsProduct:
     """A segmenter for test photos: whatever is darker than the light ground."""
 
+    input_size = 4096
+
     name = "u2netp"
     device = "cpu"
     precision = "fp32"

@@ -17,6 +17,8 @@ from imgflow.recipe import Chain, DenoiseConfig, EnhanceConfig, MatteConfig, Sta
 class Fake:
     """A model that does what it is given."""
 
+    input_size = 4096
+
     precision, device, weights_hash = "fp32", "cpu", "0123"
 
     def __init__(self, name: str, call: Callable[..., Any], scale: int = 1, fallback: str | None = None) -> None:

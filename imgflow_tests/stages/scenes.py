@@ -27,6 +27,8 @@ class Scene:
 class BlurredTruth:
     """A segmenter which knows the truth but sees it through a small network's eyes."""
 
+    input_size = 4096
+
     alpha: FloatArray
     side: int = 64
     name: str = "blurred_truth"
@@ -41,6 +43,8 @@ class BlurredTruth:
 @dataclass(frozen=True)
 class Finds:
     """A segmenter that answers with one array, or one value everywhere."""
+
+    input_size = 4096
 
     answer: FloatArray | float
     name: str = "finds"

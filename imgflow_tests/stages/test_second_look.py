@@ -1,0 +1,93 @@
+"""The second look: taken when it is better, and only then."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from imgflow.photos.picture import Picture
+from imgflow.recipe import MatteConfig
+from imgflow.stages.matte import matte
+from imgflow.stages.second_look import look_again
+from imgflow_tests.stages.scenes import FloatArray
+
+
+class Eyes:
+    """A segmenter for a dark disc on light ground, which sees `input_size` pixels a side, and counts its looks."""
+
+    name, device = "eyes", "cpu"
+
+    def __init__(self, input_size: int = 48, second: Any = None) -> None:
+        self.input_size, self.second, self.looks = input_size, second, 0
+
+    def __call__(self, rgb: NDArray[np.uint8]) -> FloatArray:
+        import cv2
+
+        self.looks += 1
+        if self.looks == 2 and self.second is not None:
+            return self.second(rgb)
+        side = self.input_size
+        small = cv2.resize(rgb, (side, side), interpolation=cv2.INTER_AREA).astype(np.float32)[..., 0]
+        likely = np.clip((200 - small) / 160, 0, 1)
+        return np.clip(cv2.resize(likely, rgb.shape[1::-1], interpolation=cv2.INTER_LINEAR), 0, 1).astype(np.float32)
+
+
+def disc(radius: float, side: int = 600) -> tuple[NDArray[np.uint8], FloatArray]:
+    y, x = np.mgrid[:side, :side]
+    alpha = np.clip(radius + 0.5 - np.hypot(y - side * 0.4, x - side * 0.6), 0, 1).astype(np.float32)
+    return np.repeat((200 - 160 * alpha)[..., None], 3, 2).astype(np.uint8), alpha
+
+
+def sad(a: FloatArray, b: FloatArray) -> float:
+    return float(np.abs(a - b).sum()) / 1000
+
+
+def test_a_small_product_is_seen_much_better():
+    rgb, truth = disc(70)
+    eyes = Eyes()
+    first = eyes(rgb)
+    mask, is_second = look_again(rgb, first, eyes)
+    assert is_second and mask.shape == first.shape
+    assert sad(mask, truth) < sad(first, truth) / 2
+    assert not mask[:130].any() and not mask[:, :250].any()
+
+
+@pytest.mark.parametrize("input_size, radius", [(1024, 70), (48, 280)])
+def test_no_look_that_would_show_nothing_new(input_size: int, radius: float):
+    rgb, _ = disc(radius)
+    eyes = Eyes(input_size)
+    mask, is_second = look_again(rgb, first := eyes(rgb), eyes)
+    assert not is_second and mask is first and eyes.looks == 1
+
+
+@pytest.mark.parametrize(
+    "second",
+    [
+        lambda rgb: np.zeros(rgb.shape[:2], np.float32),
+        lambda rgb: np.full(rgb.shape[:2], 0.6, np.float32),
+        lambda rgb: np.ones(rgb.shape[:2], np.float32),
+        lambda rgb: np.full(rgb.shape[:2], np.nan, np.float32),
+    ],
+    ids=["nothing", "unsure", "everything", "no numbers"],
+)
+def test_a_second_look_that_is_unsure_or_sees_something_else_does_not_count(second: Any):
+    rgb, _ = disc(70)
+    eyes = Eyes(second=second)
+    mask, is_second = look_again(rgb, first := eyes(rgb), eyes)
+    assert not is_second and mask is first and eyes.looks == 2
+
+
+def test_nothing_to_look_at():
+    rgb = np.full((50, 60, 3), 210, np.uint8)
+    eyes = Eyes()
+    assert not look_again(rgb, eyes(rgb), eyes)[1]
+
+
+def test_the_matte_tells_and_can_be_told_not_to():
+    rgb, truth = disc(70)
+    twice = matte(Picture(rgb), MatteConfig(), Eyes())
+    once = matte(Picture(rgb), MatteConfig(second_look="off"), Eyes())
+    assert twice.details["second_look"] is True and "second_look" not in once.details
+    assert twice.picture.alpha is not None
+    assert sad(twice.picture.alpha / np.float32(255), truth) < 0.2
