@@ -335,6 +335,6 @@ VITMATTE = (
         PREPROCESSOR,
     ),
 )
-"""Yao et al., "ViTMatte: Boosting Image Matting with Pre-Trained Plain Vision Transformers", Information Fusion 2024."""
+"""Yao et al., "ViTMatte: Boosting Image Matting with Pretrained Plain Vision Transformers", Information Fusion 2024."""
 
 TORCH: tuple[Model, ...] = (*BIREFNET, *INSPYRENET, *RESTORERS, *SUPER_IMAGE, *VITMATTE)

@@ -159,7 +159,7 @@ class ModelStore:
                 purpose=model.purpose,
                 licence=model.licence,
                 commercial=model.commercial,
-                size=model.size,
+                size=model.size if all(file.size for file in model.files) else 0,
                 present=self.is_present(model),
                 folder=self.folder(model.name),
             )
