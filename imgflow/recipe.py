@@ -6,9 +6,9 @@ Recipe files are read by `imgflow/recipe_file.py`.
 
 import hashlib
 import json
-from typing import Annotated, Any, ClassVar, Literal, NamedTuple
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple, cast, get_args
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -48,6 +48,16 @@ class StageConfig(BaseModel):
 
     code_version: ClassVar[str] = "1"
     """Raised whenever the stage's pixels change for the same parameters: results made before become stale."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _off_is_a_word(cls, values: Any) -> Any:
+        # In YAML, `off` is false.
+        if not isinstance(values, dict):
+            return values
+        given = cast(dict[str, Any], values)
+        words = {name for name, field in cls.model_fields.items() if "off" in get_args(field.annotation)}
+        return {name: "off" if value is False and name in words else value for name, value in given.items()}
 
     def chains(self) -> dict[str, Chain]:
         """By field, the models and methods that the stage will choose from. None: it needs no model."""

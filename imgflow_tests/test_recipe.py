@@ -94,3 +94,10 @@ def test_steps_from_the_command_line_replace_the_recipes():
     assert choose_steps(Recipe(), "").steps == ()
     with pytest.raises(RecipeError, match="--steps blur"):
         choose_steps(Recipe(), "blur")
+
+
+def test_off_is_a_word_where_it_is_one_and_false_elsewhere():
+    recipe = parse_recipe("matte: {openings: off, second_look: off, decontaminate: off}", "r.yaml")
+    assert (recipe.matte.openings, recipe.matte.second_look, recipe.matte.decontaminate) == ("off", "off", False)
+    assert apply_overrides(Recipe(), ["matte.openings=off"]).matte.openings == "off"
+    assert not parse_recipe("shadow: off", "r.yaml").is_on("shadow")
