@@ -188,7 +188,7 @@ def stop_guarded(guard: "subprocess.Popen[bytes]") -> None:
     """Kills a server and waits for its end."""
     if guard.stdin and guard.stdout:
         guard.stdin.close()
-        guard.wait(timeout=20)
+        guard.wait(timeout=120)
         guard.stdout.close()
 
 

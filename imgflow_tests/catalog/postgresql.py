@@ -93,7 +93,7 @@ class PostgreSQL:
         """Ends the server and removes its folder."""
         if self._guard is not None and self._guard.stdin and self._guard.stdout:
             self._guard.stdin.close()
-            self._guard.wait(timeout=30)
+            self._guard.wait(timeout=120)
             self._guard.stdout.close()
         self._guard = None
         shutil.rmtree(self.folder, ignore_errors=True)

@@ -60,7 +60,7 @@ class Machines(Installation):
         """All of it."""
         super().stop()
         for child in self._children:
-            child.wait(timeout=20)
+            child.wait(timeout=60)
 
     def _start(self, program: str, *arguments: str) -> "subprocess.Popen[bytes]":
         with self._log.open("ab") as log:
@@ -170,5 +170,5 @@ def cut_off(process: psutil.Process) -> None:
 
 def wait_until_gone(processes: list[psutil.Process]) -> None:
     """Until they run no more."""
-    _, alive = psutil.wait_procs(processes, timeout=15)
+    _, alive = psutil.wait_procs(processes, timeout=60)
     assert [each.pid for each in alive if each.status() != psutil.STATUS_ZOMBIE] == []

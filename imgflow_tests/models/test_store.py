@@ -230,7 +230,7 @@ def test_processes_at_once_download_once(register: Register, web: FileServer, st
     web.files["/tiny.onnx"] = WEIGHTS
     model = register(UrlSource(web.url("/tiny.onnx")))
     others = [ensure_elsewhere(store, model, web.url("/tiny.onnx")) for _ in range(3)]
-    outputs = [other.communicate(timeout=30)[0] for other in others]
+    outputs = [other.communicate(timeout=120)[0] for other in others]
     assert all(output.endswith("done\n") for output in outputs)
     assert web.requests["/tiny.onnx"] == 1
     assert weights_of(store) == WEIGHTS
