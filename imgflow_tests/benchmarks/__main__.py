@@ -13,20 +13,25 @@ from rich.table import Table
 
 from imgflow_tests.benchmarks.frame import Benchmark, Options, Row
 from imgflow_tests.benchmarks.machine import machine
+from imgflow_tests.benchmarks.model_cases import CODE
 
 BENCHMARKS = {
     "folder": "a folder of photos: `imgflow process` against the literal pipeline and rembg",
-    "models": "each model family against its own reference way of running, a photo at a time; "
-    "BENCH_BIREFNET=DIR names the folder of its authors' repositories BiRefNet_lite and BiRefNet, whose code is then run",
+    "models": "each model family against its own reference way of running",
     "overhead": "the cost of Dagster: a batch through the daemon against the command line; latency of one photo",
     "scale": "catalogs of 10,000 to 1,000,000 photos on SQLite and PostgreSQL",
 }
 """Every benchmark by name: a module of this package with a function `rows`."""
 
+EPILOG = "  ".join(f"{name}: {what}." for name, what in BENCHMARKS.items()) + (
+    f"  {CODE}=FOLDER names a folder with the repositories BiRefNet_lite and BiRefNet of its authors, whose code is "
+    "then run as the reference of `models`."
+)
+
 _err = Console(stderr=True)
 
 
-@click.command(epilog="  ".join(f"{name}: {what}." for name, what in BENCHMARKS.items()))
+@click.command(epilog=EPILOG)
 @click.argument("names", nargs=-1, type=click.Choice(list(BENCHMARKS)))
 @click.option(
     "--json", "json_file", type=click.Path(dir_okay=False, path_type=Path), help="Write the figures here too."
