@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import sqlite3
 import statistics
 import sys
 import tempfile
@@ -190,9 +191,11 @@ def _dagster_bytes(installation: Installation) -> dict[str, int]:
     kinds = {"events of each run": 0, "events by asset": 0, "runs": 0, "ticks": 0, "logs": 0}
     for folder, _, files in os.walk(installation.settings.dagster_home):
         for name in files:
-            # A write-ahead log is folded into its file in the end.
             if name.endswith(("-shm", "-wal")):
                 continue
+            if name.endswith(".db"):
+                with contextlib.closing(sqlite3.connect(Path(folder, name))) as database:
+                    database.execute("PRAGMA wal_checkpoint")  # what is still in the write-ahead log
             with contextlib.suppress(FileNotFoundError):
                 kinds[_kind(Path(folder, name))] += Path(folder, name).stat().st_size
     return kinds
