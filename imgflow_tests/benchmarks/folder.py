@@ -2,10 +2,8 @@
 
 import json
 import shutil
-import subprocess
 import sys
 import tempfile
-import venv
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -24,8 +22,19 @@ from imgflow_tests.benchmarks.frame import (
     median_seconds,
     peak_memory,
 )
+from imgflow_tests.benchmarks.reference_environment import reference_environment
 
 PHOTOS = ("bicycle", "plush", "sneaker", "mug", "camera", "bottle", "scissors", "watch")
+MASK_ONLY = ("--steps", "matte", "--set", "matte.refine=none", "--set", "matte.second_look=off")
+
+PAIRS = (
+    ("imgflow", "literal"),
+    ("imgflow", "rembg p"),
+    ("imgflow", "rembg p -a"),
+    ("imgflow, mask only", "rembg p"),
+)
+"""What is compared: the default recipe, and the segmenter's mask as it is."""
+
 QUICK_PHOTOS = ("mug", "camera", "scissors")
 QUICK_MEGAPIXELS = 0.3
 
@@ -77,28 +86,30 @@ def rows(options: Options) -> Iterator[Row]:
     with tempfile.TemporaryDirectory(prefix="imgflow-folder-") as scratch:
         folder = _render(Path(scratch), options)
         variants: dict[str, Callable[[], Measured]] = {
-            "imgflow": partial(_imgflow, folder),
+            "imgflow": partial(_imgflow, folder, "imgflow"),
+            "imgflow, mask only": partial(_imgflow, folder, "imgflow, mask only", *MASK_ONLY),
             "literal": partial(_literal, folder, model),
             **_rembg(Path(scratch), folder, model, options),
         }
         options.note(f"folder: {folder.count} photos, {options.repetitions} times {', '.join(variants)}")
         runs = interleaved(variants, options.repetitions)
-        ours = folder.accuracy("imgflow")
-        for variant in list(variants)[1:]:
-            theirs = folder.accuracy(variant)
+        accuracy = {variant: folder.accuracy(variant) for variant in variants}
+        for ours, theirs in PAIRS:
+            if theirs not in variants:
+                continue
             yield Row(
-                f"{folder.count} photos, reference: {variant}",
-                median_seconds(runs["imgflow"]),
-                median_seconds(runs[variant]),
-                peak_memory(runs["imgflow"]),
-                peak_memory(runs[variant]),
+                f"{folder.count} photos: {ours}; reference: {theirs}",
+                median_seconds(runs[ours]),
+                median_seconds(runs[theirs]),
+                peak_memory(runs[ours]),
+                peak_memory(runs[theirs]),
                 {
-                    "CPU s": median_cpu_seconds(runs["imgflow"]),
-                    "reference CPU s": median_cpu_seconds(runs[variant]),
-                    "SAD/1000": ours["sad"],
-                    "reference SAD/1000": theirs["sad"],
-                    "IoU": ours["iou"],
-                    "reference IoU": theirs["iou"],
+                    "CPU s": median_cpu_seconds(runs[ours]),
+                    "reference CPU s": median_cpu_seconds(runs[theirs]),
+                    "SAD/1000": accuracy[ours]["sad"],
+                    "reference SAD/1000": accuracy[theirs]["sad"],
+                    "IoU": accuracy[ours]["iou"],
+                    "reference IoU": accuracy[theirs]["iou"],
                 },
             )
 
@@ -112,10 +123,10 @@ def _render(place: Path, options: Options) -> _Folder:
     return folder
 
 
-def _imgflow(folder: _Folder) -> Measured:
+def _imgflow(folder: _Folder, variant: str, *options: str) -> Measured:
     program = str(Path(sys.executable).with_name("imgflow"))
-    out = str(folder.emptied("imgflow"))
-    return measure([program, "process", str(folder.photos), "--out", out, "--set", "matte.model=u2netp"])
+    out = str(folder.emptied(variant))
+    return measure([program, "process", str(folder.photos), "--out", out, "--set", "matte.model=u2netp", *options])
 
 
 def _literal(folder: _Folder, model: Path) -> Measured:
@@ -128,9 +139,7 @@ def _rembg(scratch: Path, folder: _Folder, model: Path, options: Options) -> dic
     place = scratch / "rembg-environment"
     try:
         options.note("folder: installing rembg into an environment of its own")
-        venv.create(place, with_pip=True)
-        install = [place / "bin" / "python", "-m", "pip", "install", "--quiet", "rembg[cpu,cli]"]
-        subprocess.run(install, check=True, capture_output=True, timeout=900)
+        reference_environment(place, ["rembg[cpu,cli]"])
         weights = place / "weights"
         weights.mkdir()
         (weights / "u2netp.onnx").write_bytes(model.read_bytes())
@@ -140,7 +149,7 @@ def _rembg(scratch: Path, folder: _Folder, model: Path, options: Options) -> dic
         smallest = min(folder.photos.iterdir(), key=lambda file: file.stat().st_size)
         (one.photos / smallest.name).write_bytes(smallest.read_bytes())
         _run_rembg(place, one, "rembg p -a")
-    except (subprocess.SubprocessError, OSError, RuntimeError) as error:
+    except (OSError, RuntimeError) as error:
         options.note(f"folder: rembg is left out: {' '.join(str(error).split())[-300:]}")
         return {}
     return {name: partial(_run_rembg, place, folder, name) for name in ("rembg p", "rembg p -a")}

@@ -62,7 +62,7 @@ def rows(options: Options) -> Iterator[Row]:
         folder = Path(scratch, "photos")
         options.note(f"overhead: rendering {photos} photos")
         measure([sys.executable, "-c", _RENDER, str(folder), str(photos)])
-        with installed(Path(scratch, "home"), models.root, batch_size=photos) as installation:
+        with installed(Path(scratch, "home"), models.root, as_shipped=True, batch_size=photos) as installation:
             installation.start_daemon()
             options.note("overhead: warming up")
             _one(installation, folder, "warm-up")

@@ -50,12 +50,14 @@ class Installation:
     Args:
         home: made if needed.
         models: a model store's folder with u2netp in it.
+        as_shipped: the daemon looks at inbox and runs no more often than it does by default.
         settings: `IMGFLOW_*` by their names in `Settings`.
     """
 
-    def __init__(self, home: Path, models: Path, **settings: Any) -> None:
+    def __init__(self, home: Path, models: Path, as_shipped: bool = False, **settings: Any) -> None:
         self.home = home
-        values = {"home": home, "models_dir": models, "drop_interval_seconds": 1, "settle_seconds": 1, **settings}
+        often = {} if as_shipped else {"drop_interval_seconds": 1, "settle_seconds": 1}
+        values = {"home": home, "models_dir": models, **often, **settings}
         self.settings = Settings(**values)
         # Pydantic's secrets do not print themselves, so the environment is made from what the test passed.
         ours = {f"IMGFLOW_{name.upper()}": _as_text(value) for name, value in values.items()}
@@ -63,7 +65,8 @@ class Installation:
         self._daemons: list[subprocess.Popen[bytes]] = []
         self._log = home / "daemon.log"
         self.settings.dagster_home.mkdir(parents=True)
-        (self.settings.dagster_home / "dagster.yaml").write_text(yaml.safe_dump(_impatient(self.settings.dagster_home)))
+        config = (dagster_config if as_shipped else _impatient)(self.settings.dagster_home)
+        (self.settings.dagster_home / "dagster.yaml").write_text(yaml.safe_dump(config))
         self.workspace: Workspace = WorkspaceResource(self.settings).open()
         self.instance = DagsterInstance.from_config(str(self.settings.dagster_home))
 
