@@ -15,6 +15,7 @@ from imgflow.defs.resources import open_store
 from imgflow.errors import ImgflowError, StoreUnavailableError
 from imgflow.execution.workers import Workers
 from imgflow.models.model import Model
+from imgflow.models.onnx_session import PROVIDERS
 from imgflow.models.store import ModelStore
 from imgflow.pipeline.workspace import recipe_in_settings
 from imgflow.settings import Settings
@@ -132,8 +133,8 @@ def _devices(settings: Settings) -> Finding:
     providers: list[str] = onnxruntime.get_available_providers()
     parts = [f"{usable_cores()} of {os.cpu_count()} cores", f"ONNX Runtime {', '.join(providers)}", _torch()]
     text = "; ".join(filter(None, parts))
-    wanted = {"cuda": "CUDA", "tensorrt": "Tensorrt", "mps": "CoreML"}.get(settings.device)
-    if wanted and f"{wanted}ExecutionProvider" not in providers:
+    wanted = PROVIDERS.get(settings.device)
+    if wanted and wanted not in providers:
         remedy = "install an ONNX Runtime with this provider, or set IMGFLOW_DEVICE=auto"
         status = "fail" if settings.strict_device else "warn"
         return Finding("devices", status, f"{text}; ONNX Runtime has no {wanted}", remedy)

@@ -28,6 +28,8 @@ def step_of(args: ExecuteStepArgs) -> str:
 
 def events_of_ended(instance: DagsterInstance, args: ExecuteStepArgs) -> list[DagsterEvent]:
     """The events of this attempt, from its start to its end; none if it has not ended."""
+    if sum(event.event_type in ENDED for event in _events(instance, args, ENDED)) <= attempt_of(args):
+        return []  # as nearly always; all events, with their contact sheets, need not be read for that
     ended: list[list[DagsterEvent]] = []
     current: list[DagsterEvent] = []
     for event in _events(instance, args):
@@ -35,13 +37,12 @@ def events_of_ended(instance: DagsterInstance, args: ExecuteStepArgs) -> list[Da
         if event.event_type in ENDED:
             ended.append(current)
             current = []
-    attempt = attempt_of(args)
-    return ended[attempt] if attempt < len(ended) else []
+    return ended[attempt_of(args)]
 
 
 def deaths(instance: DagsterInstance, args: ExecuteStepArgs) -> int:
     """How often somebody began this step and did not live to end it."""
-    types = [event.event_type for event in _events(instance, args)]
+    types = [event.event_type for event in _events(instance, args, BEGUN | ENDED)]
     return sum(each in BEGUN for each in types) - sum(each in ENDED for each in types)
 
 
@@ -58,7 +59,9 @@ def last_words(instance: DagsterInstance, args: ExecuteStepArgs) -> str:
     return ""
 
 
-def _events(instance: DagsterInstance, args: ExecuteStepArgs) -> list[DagsterEvent]:
+def _events(
+    instance: DagsterInstance, args: ExecuteStepArgs, kinds: set[DagsterEventType] | None = None
+) -> list[DagsterEvent]:
     step = step_of(args)
-    entries = instance.all_logs(args.run_id)
+    entries = instance.all_logs(args.run_id, of_type=kinds)
     return [entry.dagster_event for entry in entries if entry.dagster_event and entry.dagster_event.step_key == step]

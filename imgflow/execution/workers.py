@@ -1,7 +1,6 @@
 """Supervising the resident workers: starting them at first use, replacing old ones, finding out how one died."""
 
 import contextlib
-import functools
 import hashlib
 import os
 import subprocess
@@ -18,6 +17,7 @@ from imgflow import __version__
 from imgflow.cores import thread_variables, usable_cores
 from imgflow.errors import WorkerLostError
 from imgflow.execution.wire import FOLDER, Record, WorkerUnreachableError, log_path, records
+from imgflow.models.devices import nvidia
 from imgflow.settings import Settings
 
 _RUNS = "runs"
@@ -227,18 +227,7 @@ def gpus() -> Sequence[str]:
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     if visible is not None:
         return [name for name in visible.split(",") if name.strip() not in ("", "-1")]
-    return _installed_gpus()
-
-
-@functools.cache
-def _installed_gpus() -> Sequence[str]:
-    try:
-        listed = subprocess.run(
-            ["nvidia-smi", "--query-gpu=index", "--format=csv,noheader"], capture_output=True, text=True, timeout=20
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return []
-    return listed.stdout.split() if listed.returncode == 0 else []
+    return nvidia("index")
 
 
 def _environment(device: str, number: int, threads: int) -> dict[str, str]:

@@ -6,8 +6,11 @@ import importlib.util
 import os
 import platform
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
+
+import psutil
 
 Library = Literal["onnxruntime", "torch"]
 
@@ -36,7 +39,7 @@ def has_gpu(device: str, library: Library) -> bool:
         return library == "torch" or device != "mps"  # Core ML runs these networks only in part
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     hidden = visible is not None and visible.split(",")[0].strip() in ("", "-1")
-    return (_nvidia() and not hidden) or (library == "torch" and _metal())
+    return (bool(nvidia("index")) and not hidden) or (library == "torch" and _metal())
 
 
 @functools.cache
@@ -52,12 +55,22 @@ def _is_built_for_gpus(library: Library) -> bool:
 
 
 @functools.cache
-def _nvidia() -> bool:
+def device_memory(device: str) -> int:
+    """Bytes: of the first visible GPU if models may run there, else of the machine."""
+    told = nvidia("memory.total") if device in ("auto", "cuda", "tensorrt") else []
+    mebibytes = told[0].split()[0] if told else ""  # of some devices the driver does not know it
+    return int(mebibytes) * 1024**2 if mebibytes.isdecimal() else psutil.virtual_memory().total
+
+
+@functools.cache
+def nvidia(field: str) -> Sequence[str]:
+    """What the NVIDIA driver tells of each GPU, as `nvidia-smi --query-gpu`; nothing where there is none."""
+    query = ["nvidia-smi", f"--query-gpu={field}", "--format=csv,noheader"]
     try:
-        listed = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, timeout=20)
+        told = subprocess.run(query, capture_output=True, text=True, timeout=20)
     except (OSError, subprocess.TimeoutExpired):
-        return False
-    return listed.returncode == 0 and "GPU" in listed.stdout
+        return []
+    return told.stdout.splitlines() if told.returncode == 0 else []
 
 
 def _metal() -> bool:

@@ -4,7 +4,6 @@ import contextlib
 import functools
 import gc
 import importlib
-import subprocess
 import sys
 import threading
 import time
@@ -15,8 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-import psutil
-
 from imgflow.errors import (
     DeviceMemoryError,
     DeviceUnavailableError,
@@ -26,6 +23,7 @@ from imgflow.errors import (
     UsageError,
 )
 from imgflow.models.base import LoadedModel
+from imgflow.models.devices import device_memory
 from imgflow.models.model import Model, Purpose
 from imgflow.models.runtime import DEFAULT_RUNTIME, Runtime
 from imgflow.models.sources import Progress, silent
@@ -62,7 +60,8 @@ class Choice:
     Attributes:
         name: of the model, or of the stage's own method.
         model: None if it is a method.
-        fallback: None, or a sentence: what was wanted and why it is not used.
+        fallback: None, or a sentence: what was wanted and why it is not used. What the model itself had to do without,
+            its own `fallback` tells.
     """
 
     name: str
@@ -95,13 +94,18 @@ class Models:
     ) -> None:
         self.store = store
         self.runtime = runtime
-        self.budget = budget or int(BUDGET_SHARE * device_memory(runtime.device))
+        self._budget = budget
         self._progress = progress
         self._lock = threading.Lock()
         self._loading: dict[str, threading.Lock] = {}
         self._loaded: OrderedDict[str, LoadedModel] = OrderedDict()  # the one used last is last
         self._missing: dict[str, tuple[float, ModelUnavailableError]] = {}
         _in_process.add(self)
+
+    @functools.cached_property
+    def budget(self) -> int:
+        """Bytes for weights. Found out when a model is loaded: the UI and the sensors never load one."""
+        return self._budget or int(BUDGET_SHARE * device_memory(self.runtime.device))
 
     def choose(self, chain: Chain) -> Choice:
         """The first of the chain's names that can be had. A failed load is tried again after a while.
@@ -122,7 +126,7 @@ class Models:
             except (ModelUnavailableError, DeviceUnavailableError, DeviceMemoryError) as error:
                 missing.append((name, error))
             else:
-                return Choice(model.name, model, "; ".join(filter(None, (told, model.fallback))) or None)
+                return Choice(model.name, model, told)
         raise missing[-1][1]
 
     def check(self, chains: Iterable[Chain]) -> None:
@@ -188,9 +192,8 @@ class Models:
 
     def _load(self, model: Model) -> LoadedModel:
         folder = self._ensure(model)
-        model = self.store.find(
-            model.name, model.purpose, self.runtime.device
-        )  # now with the hashes of what was pulled
+        # Now with the hashes of what was pulled.
+        model = self.store.find(model.name, model.purpose, self.runtime.device)
         self._keep_within_budget(model.size, model.name)
         try:
             return load_model(model, folder, self.runtime)
@@ -275,17 +278,3 @@ _in_process: "weakref.WeakSet[Models]" = weakref.WeakSet()
 def held_models() -> list[tuple[str, str]]:
     """Name and device of each model that this process has in memory."""
     return [held for models in list(_in_process) for held in models.held()]
-
-
-@functools.cache
-def device_memory(device: str) -> int:
-    """Bytes: of the first visible GPU if models may run there, else of the machine."""
-    if device in ("auto", "cuda", "tensorrt"):
-        query = ["nvidia-smi", "--query-gpu=memory.total", "--format=csv,noheader,nounits"]
-        try:
-            told = subprocess.run(query, capture_output=True, text=True, timeout=20).stdout.split()
-        except (OSError, subprocess.TimeoutExpired):
-            told = []
-        if told and told[0].isdecimal():
-            return int(told[0]) * 1024**2
-    return psutil.virtual_memory().total

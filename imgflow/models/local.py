@@ -16,12 +16,10 @@ from typing import Any
 from imgflow.errors import UsageError
 from imgflow.models.contents import cached, read_contents
 from imgflow.models.known_onnx import FULL, HALF, IMAGENET
-from imgflow.models.model import Model, ModelFile, Purpose
+from imgflow.models.model import CHECKPOINTS, Model, ModelFile, Purpose
 from imgflow.models.onnx_header import FLOAT, FLOAT16, UnreadableOnnxError, read_header
 from imgflow.models.registry import MODELS
 from imgflow.models.weight_keys import UnreadableWeightsError, weight_keys
-
-CHECKPOINTS = (".safetensors", ".pth", ".pt", ".ckpt", ".bin")
 
 KEYS: tuple[tuple[str, Purpose, tuple[str, ...]], ...] = (
     ("birefnet", "segment", ("bb.", "squeeze_module.", "decoder.")),

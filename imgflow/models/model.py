@@ -11,6 +11,9 @@ from imgflow.errors import ModelUnavailableError
 CODE = frozenset({".py", ".pyc", ".pyd", ".so", ".dylib", ".dll", ".sh", ".ipynb"})
 """Endings of files that could be run. No model has one: imgflow pulls data and never runs what lies beside it."""
 
+CHECKPOINTS = (".safetensors", ".pth", ".pt", ".ckpt", ".bin")
+"""Endings of files with PyTorch weights."""
+
 
 @dataclass(frozen=True, slots=True)
 class LocalSource:

@@ -9,14 +9,11 @@ import torch  # noqa: TID253 (imported only by the modules that load a network)
 from torch import Tensor, nn  # noqa: TID253
 
 from imgflow.errors import ModelUnavailableError
-from imgflow.models.model import Model
+from imgflow.models.model import CHECKPOINTS, Model
 from imgflow.models.swin import position_bias
 
 NAMED = 8
 """So many keys does an error name."""
-
-LOADABLE = (".safetensors", ".pth", ".pt", ".ckpt", ".bin")
-"""Endings of files with weights."""
 
 
 class _AbsentError(Exception):
@@ -161,7 +158,7 @@ def weights_file(model: Model, folder: Path, usual: str) -> Path:
     Raises:
         ModelUnavailableError: it is not there.
     """
-    names = [file.name for file in model.files if file.name.endswith(LOADABLE)] or [usual]
+    names = [file.name for file in model.files if file.name.endswith(CHECKPOINTS)] or [usual]
     path = folder / names[0]
     if not path.is_file():
         raise ModelUnavailableError(f"{folder} has no {names[0]}.")
