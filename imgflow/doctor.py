@@ -15,7 +15,7 @@ from imgflow.defs.resources import open_store
 from imgflow.errors import ImgflowError, StoreUnavailableError
 from imgflow.execution.workers import Workers
 from imgflow.models.model import Model
-from imgflow.models.onnx_session import PROVIDERS
+from imgflow.models.onnx.session import PROVIDERS
 from imgflow.models.store import ModelStore
 from imgflow.pipeline.workspace import recipe_in_settings
 from imgflow.settings import Settings

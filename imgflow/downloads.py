@@ -9,7 +9,7 @@ from imgflow.models.model import ModelFile, Source
 
 
 class Downloads:
-    """A `imgflow.models.sources.Progress` that shows.
+    """A `imgflow.models.pulling.sources.Progress` that shows.
 
     Args:
         console: where to.

@@ -254,8 +254,8 @@ def test_a_failed_photo_shows_how_far_it_came(tmp_path: Path, monkeypatch: pytes
 
 
 def test_weights_that_cannot_be_had_are_trouble_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    from imgflow.models import pull
-    from imgflow.models.sources import SourceError
+    from imgflow.models.pulling import pull
+    from imgflow.models.pulling.sources import SourceError
 
     def away(*_: object) -> None:
         raise SourceError("no network")

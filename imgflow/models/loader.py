@@ -25,18 +25,18 @@ from imgflow.errors import (
 from imgflow.models.base import LoadedModel
 from imgflow.models.devices import device_memory
 from imgflow.models.model import Model, Purpose
+from imgflow.models.pulling.sources import Progress, silent
 from imgflow.models.runtime import DEFAULT_RUNTIME, Runtime
-from imgflow.models.sources import Progress, silent
 from imgflow.models.store import ModelStore
 from imgflow.recipe import Chain
 
 LOADERS: dict[str, str] = {
-    "birefnet": "imgflow.models.birefnet.segmenter",
-    "inspyrenet": "imgflow.models.inspyrenet",
-    "u2net_onnx": "imgflow.models.onnx_segmenter",
-    "spandrel": "imgflow.models.spandrel_restorer",
-    "super_image": "imgflow.models.super_image",
-    "vitmatte": "imgflow.models.vitmatte",
+    "birefnet": "imgflow.models.pytorch.birefnet.segmenter",
+    "inspyrenet": "imgflow.models.pytorch.inspyrenet",
+    "u2net_onnx": "imgflow.models.onnx.segmenter",
+    "spandrel": "imgflow.models.pytorch.spandrel_restorer",
+    "super_image": "imgflow.models.pytorch.super_image",
+    "vitmatte": "imgflow.models.pytorch.vitmatte",
 }
 """By family (see registry.py): the module whose `load(model, folder, runtime)` loads it.
 

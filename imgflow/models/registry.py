@@ -1,8 +1,8 @@
 """Finding models by name."""
 
 from imgflow.errors import UsageError
-from imgflow.models.known_onnx import ONNX
-from imgflow.models.known_torch import TORCH
+from imgflow.models.known.onnx import ONNX
+from imgflow.models.known.pytorch import TORCH
 from imgflow.models.model import Model
 
 MODELS: dict[str, Model] = {model.name: model for model in (*ONNX, *TORCH)}

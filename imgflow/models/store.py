@@ -13,12 +13,12 @@ from typing import Literal
 from imgflow.errors import ModelUnavailableError, UsageError
 from imgflow.models.contents import has_size, is_right, marker, read_contents
 from imgflow.models.devices import has_gpu, is_installed, library_of
-from imgflow.models.local import describe, folder_of_path, is_path
-from imgflow.models.lock_file import LockFile
+from imgflow.models.local.describe import describe, folder_of_path, is_path
 from imgflow.models.model import Model, ModelFile, Purpose
-from imgflow.models.pull import Pull, locked
+from imgflow.models.pulling.lock_file import LockFile
+from imgflow.models.pulling.pull import Pull, locked
+from imgflow.models.pulling.sources import Progress, silent
 from imgflow.models.registry import MODELS, find_model
-from imgflow.models.sources import Progress, silent
 
 DEFAULTS: dict[Purpose, str] = {"segment": "u2netp"}
 """What `auto` pulls when no model of the purpose is present: small enough to come with the first photo."""

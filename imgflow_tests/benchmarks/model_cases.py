@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from imgflow.models.known_onnx import ONNX
+from imgflow.models.known.onnx import ONNX
 from imgflow.models.model import Model, ModelFile
 from imgflow.models.registry import MODELS
 from imgflow.models.store import ModelStore

@@ -29,8 +29,8 @@ def _birefnet(backbone: str, folder: Path) -> None:
     import torch
     from safetensors.torch import save_file
 
-    from imgflow_tests.models.test_birefnet import published_birefnet
-    from imgflow_tests.models.test_swin import made_up
+    from imgflow_tests.models.pytorch.test_birefnet import published_birefnet
+    from imgflow_tests.models.pytorch.test_swin import made_up
 
     state = made_up(published_birefnet(backbone))
     counters = {key.replace("running_var", "num_batches_tracked"): torch.tensor(1) for key in state if "_var" in key}
@@ -40,7 +40,7 @@ def _birefnet(backbone: str, folder: Path) -> None:
 def _inspyrenet(folder: Path) -> None:
     import torch
 
-    from imgflow_tests.models.test_inspyrenet import SIDE, weights
+    from imgflow_tests.models.pytorch.test_inspyrenet import SIDE, weights
 
     state = weights()
     for key in state:
@@ -57,7 +57,7 @@ def _index(state: dict[str, Any], prefix: str, backbone: str) -> dict[str, Any]:
     """
     import torch
 
-    from imgflow.models.swin import SIZES
+    from imgflow.models.pytorch.swin import SIZES
 
     side = SIZES[backbone].window
     at = torch.stack(torch.meshgrid(torch.arange(side), torch.arange(side), indexing="ij")).flatten(1)
@@ -74,8 +74,8 @@ def _index(state: dict[str, Any], prefix: str, backbone: str) -> dict[str, Any]:
 def _super_image(kind: str, settings: dict[str, Any], folder: Path) -> None:
     import torch
 
-    from imgflow.models.super_image.a2n import A2n
-    from imgflow.models.super_image.edsr import Edsr
+    from imgflow.models.pytorch.super_image.a2n import A2n
+    from imgflow.models.pytorch.super_image.edsr import Edsr
 
     build: Any = {"EDSR": Edsr, "A2N": A2n}[kind]
     shapes = {key: tuple(value.shape) for key, value in build(2, **settings).state_dict().items()}
@@ -102,7 +102,7 @@ def _real_esrgan(folder: Path) -> None:
     """RealESRGAN_x4plus.pth."""
     import torch
 
-    from imgflow_tests.models.test_spandrel_restorer import real_esrgan
+    from imgflow_tests.models.pytorch.test_spandrel_restorer import real_esrgan
 
     state = real_esrgan(blocks=23, width=64)["params_ema"]
     shapes = {key: tuple(value.shape) for key, value in state.items()}
@@ -113,7 +113,7 @@ def _general_x4v3(folder: Path) -> None:
     """realesr-general-x4v3.pth."""
     import torch
 
-    from imgflow_tests.models.test_spandrel_restorer import anime_video
+    from imgflow_tests.models.pytorch.test_spandrel_restorer import anime_video
 
     state = anime_video(layers=32, width=64)["params"]
     shapes = {key: tuple(value.shape) for key, value in state.items()}
@@ -130,7 +130,7 @@ def _made_up(
         grey: added to its bias, where the network does not add its result to the input.
         contrast: factor of its weights.
     """
-    from imgflow_tests.models.test_swin import made_up
+    from imgflow_tests.models.pytorch.test_swin import made_up
 
     state = made_up(shapes)
     state[f"{last}.weight"] *= contrast

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from imgflow.errors import ModelUnavailableError, UsageError
-from imgflow.models import download
 from imgflow.models.model import Model, ModelFile, Source, UrlSource, WheelSource
+from imgflow.models.pulling import download
 from imgflow.models.store import ModelStore
 from imgflow_tests.models.conftest import WEIGHTS
 from imgflow_tests.models.web import FileServer, write_wheel
