@@ -72,9 +72,13 @@ class VitMatte:
     """
 
     def __init__(self, model: Model, folder: Path, placement: Placement) -> None:
+        from imgflow.models.pytorch.patch_projection import PatchProjection
+
         network, self._processor = _read(model.name, folder)
         with memory_errors(model.name, placement.device):
             self._network = network.eval().to(placement.device, placement.dtype)
+        embeddings = self._network.backbone.embeddings
+        embeddings.projection = PatchProjection(embeddings.projection)
         self.name = model.name
         self.weights_hash = model.weights_hash
         self.memory = weight_bytes(self._network)
