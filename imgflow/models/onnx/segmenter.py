@@ -16,8 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imgflow.errors import ModelUnavailableError
+from imgflow.models.exhaustion import memory_errors
 from imgflow.models.model import Model
-from imgflow.models.onnx.session import memory_errors, open_session
+from imgflow.models.onnx.session import open_session
 from imgflow.models.runtime import Runtime
 
 

@@ -6,13 +6,13 @@ Here each device has its list, and what is dropped is an error or a sentence tha
 
 import contextlib
 import sys
-from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from imgflow.cores import compute_cores
 from imgflow.errors import DeviceMemoryError, DeviceUnavailableError, ModelUnavailableError
+from imgflow.models.exhaustion import memory_errors
 from imgflow.models.runtime import Runtime
 
 if TYPE_CHECKING:
@@ -37,16 +37,6 @@ INSTALL = {
     "tensorrt": "Install onnxruntime-gpu in place of onnxruntime, and TensorRT: pip install tensorrt.",
     "mps": "Core ML needs a Mac.",
 }
-
-EXHAUSTED = (
-    "failed to allocate memory",
-    "out of memory",
-    "bad_alloc",
-    "bad allocation",
-    "alloc_failed",
-    "smaller than requested bytes",
-)
-"""How ONNX Runtime, CUDA, cuDNN, cuBLAS and the C++ library say that memory is exhausted, in lower case."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,21 +97,6 @@ def open_session(name: str, path: Path, runtime: Runtime) -> OpenSession:
             raise DeviceUnavailableError(f"{'; '.join(reasons)}. Set IMGFLOW_PRECISION=auto.")
     fallback = "; ".join(reasons) or None
     return OpenSession(session, "cuda" if device == "tensorrt" else device, PROVIDERS[device], precision, fallback)
-
-
-@contextlib.contextmanager
-def memory_errors(name: str, device: str) -> Generator[None]:
-    """Turn ONNX Runtime's ways to say that memory is exhausted into one.
-
-    Raises:
-        DeviceMemoryError: it is.
-    """
-    try:
-        yield
-    except Exception as error:  # ONNX Runtime's errors have no common base but Exception
-        if isinstance(error, MemoryError) or any(words in str(error).lower() for words in EXHAUSTED):
-            raise DeviceMemoryError(f"{name} on {device}: {error}") from error
-        raise
 
 
 def _start(

@@ -15,8 +15,9 @@ import torch  # noqa: TID253 (imported only by `load_model`)
 import torch.nn.functional as F  # noqa: N812, TID253
 from torch import Tensor, nn  # noqa: TID253
 
+from imgflow.models.exhaustion import memory_errors
 from imgflow.models.model import Model
-from imgflow.models.pytorch.placement import memory_errors, place
+from imgflow.models.pytorch.placement import place
 from imgflow.models.pytorch.published import Published, read_state, weights_file
 from imgflow.models.pytorch.segmenter import InputSize, TorchSegmenter
 from imgflow.models.pytorch.swin import SIZES, Swin

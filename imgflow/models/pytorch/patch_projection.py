@@ -28,7 +28,7 @@ class PatchProjection(nn.Module):
         self.weight, self.bias = conv.weight, conv.bias
 
     def forward(self, picture: Tensor) -> Tensor:
-        """B x out x H/side x W/side from B x C x H x W; sides that are no multiples are cut off, as by the convolution."""
+        """B x out x H/side x W/side from B x C x H x W; what is no whole patch is cut off, as by the convolution."""
         height, width = self.kernel_size
         rows, columns = picture.shape[2] // height, picture.shape[3] // width
         picture = picture[:, :, : rows * height, : columns * width]

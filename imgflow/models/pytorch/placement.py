@@ -1,12 +1,11 @@
-"""What every model on PyTorch shares: where it runs, in which precision, and what running out of memory looks like."""
+"""What every model on PyTorch shares: where it runs, and in which precision."""
 
-import contextlib
-from collections.abc import Generator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from imgflow.cores import compute_cores
-from imgflow.errors import DeviceMemoryError, DeviceUnavailableError, ModelUnavailableError
+from imgflow.errors import DeviceUnavailableError, ModelUnavailableError
 from imgflow.models.runtime import Runtime
 
 if TYPE_CHECKING:
@@ -76,26 +75,6 @@ def place(name: str, runtime: Runtime, precisions: Sequence[str] = ("fp32",)) ->
         remedy = INSTALL.get(wanted, "") if device != wanted else "Set IMGFLOW_PRECISION=auto."
         raise DeviceUnavailableError(f"{'; '.join(reasons)}. {remedy} Or allow it: IMGFLOW_STRICT_DEVICE=false.")
     return Placement(device, precision, "; ".join(reasons) or None)
-
-
-@contextlib.contextmanager
-def memory_errors(name: str, device: str) -> Generator[None]:
-    """Turn PyTorch's ways to say that memory is exhausted into one.
-
-    Raises:
-        DeviceMemoryError: it is.
-    """
-    import torch
-
-    try:
-        yield
-    except (torch.OutOfMemoryError, MemoryError) as error:
-        raise DeviceMemoryError(f"{name} on {device}: {error}") from error
-    except RuntimeError as error:
-        # The CPU's allocator and Metal have no error of their own.
-        if "not enough memory" in str(error) or "out of memory" in str(error):
-            raise DeviceMemoryError(f"{name} on {device}: {error}") from error
-        raise
 
 
 def weight_bytes(module: "torch.nn.Module") -> int:

@@ -13,8 +13,9 @@ import torch.nn.functional as F  # noqa: N812, TID253
 from numpy.typing import NDArray
 from torch import Tensor, nn  # noqa: TID253
 
+from imgflow.models.exhaustion import memory_errors
 from imgflow.models.model import Model
-from imgflow.models.pytorch.placement import Placement, memory_errors, weight_bytes
+from imgflow.models.pytorch.placement import Placement, weight_bytes
 
 MULTIPLE = 32
 """Sides of the inputs are multiples of this."""

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from imgflow.errors import DeviceMemoryError, ModelUnavailableError
+from imgflow.models.exhaustion import memory_errors
 from imgflow.models.model import Model
-from imgflow.models.pytorch.placement import memory_errors, place
+from imgflow.models.pytorch.placement import place
 from imgflow.models.pytorch.tiling import Network, TiledRestorer, Tiling, in_pieces
 from imgflow.models.runtime import Runtime
 

@@ -25,9 +25,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from imgflow.models.exhaustion import memory_errors
 from imgflow.models.model import Model
 from imgflow.models.pytorch.averages import Averages, samples
-from imgflow.models.pytorch.placement import Placement, memory_errors, weight_bytes
+from imgflow.models.pytorch.placement import Placement, weight_bytes
 
 if TYPE_CHECKING:
     import torch

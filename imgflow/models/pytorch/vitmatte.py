@@ -24,9 +24,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imgflow.errors import DeviceMemoryError, ModelUnavailableError
+from imgflow.models.exhaustion import memory_errors
 from imgflow.models.model import Model
 from imgflow.models.pytorch.guided_filter import guided_up
-from imgflow.models.pytorch.placement import Placement, memory_errors, place, weight_bytes
+from imgflow.models.pytorch.placement import Placement, place, weight_bytes
 from imgflow.models.pytorch.tiling import Span, Tiling
 from imgflow.models.runtime import Runtime
 

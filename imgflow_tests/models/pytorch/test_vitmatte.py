@@ -180,7 +180,7 @@ def test_shrinking_is_told(matter: VitMatte) -> None:
 
 def test_exhausted_memory_is_told_as_such(matter: VitMatte, monkeypatch: pytest.MonkeyPatch) -> None:
     def exhausted(**_inputs: Any) -> None:
-        raise torch.OutOfMemoryError("full")
+        raise torch.OutOfMemoryError("CUDA out of memory")
 
     monkeypatch.setattr(matter, "_network", exhausted)
     with pytest.raises(DeviceMemoryError, match="tiny on cpu"):

@@ -4,9 +4,10 @@ from pathlib import Path
 
 import torch  # noqa: TID253 (imported only when such a model is loaded)
 
+from imgflow.models.exhaustion import memory_errors
 from imgflow.models.model import Model
 from imgflow.models.pytorch.birefnet.weights import build, recognise
-from imgflow.models.pytorch.placement import memory_errors, place
+from imgflow.models.pytorch.placement import place
 from imgflow.models.pytorch.published import read_state, weights_file
 from imgflow.models.pytorch.segmenter import InputSize, TorchSegmenter
 from imgflow.models.runtime import Runtime

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from imgflow.errors import DeviceMemoryError, ModelUnavailableError
+from imgflow.models.exhaustion import memory_errors
 from imgflow.models.model import Model
-from imgflow.models.pytorch.placement import memory_errors, place
+from imgflow.models.pytorch.placement import place
 from imgflow.models.pytorch.tiling import TiledRestorer, Tiling
 from imgflow.models.runtime import Runtime
 
