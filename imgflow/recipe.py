@@ -158,10 +158,14 @@ class EnhanceConfig(StageConfig):
         return {"method": Chain(_chain(self.method), "upscale", ("lanczos",))}
 
 
+Keepable = Literal["copyright", "artist", "description", "captured", "make", "model", "place"]
+"""What of a photo's metadata may be kept (see imgflow/photos/metadata.py)."""
+
+
 class PublishConfig(StageConfig):
     """The file that is written."""
 
-    code_version: ClassVar[str] = "2"
+    code_version: ClassVar[str] = "3"
 
     format: Literal["png", "webp", "jpeg"] = Field(
         default="png", description="jpeg has no transparency: it is laid on `background`"
@@ -172,6 +176,28 @@ class PublishConfig(StageConfig):
     background: str = Field(
         default="#ffffff", description="colour below the product where the format has no transparency"
     )
+    keep: tuple[Keepable, ...] = Field(
+        default=("copyright", "artist", "description"),
+        description="which of the photo's own metadata go into the file; captured: date and time; make, model: the "
+        "camera; place: where it was taken (GPS). Serial numbers, previews and all else never do",
+    )
+    stamp: bool = Field(
+        default=True,
+        description="write into the file which imgflow, recipe and models made it, for `imgflow inspect` and others",
+    )
+
+    @field_validator("keep", mode="before")
+    @classmethod
+    def _names_in_a_text(cls, value: Any) -> Any:
+        # An empty value is nothing to YAML.
+        text = "" if value is None else value
+        return [name.strip() for name in text.split(",") if name.strip()] if isinstance(text, str) else text
+
+    @field_validator("keep")
+    @classmethod
+    def _in_one_order(cls, value: tuple[Keepable, ...]) -> tuple[Keepable, ...]:
+        # The same choice must be the same recipe.
+        return tuple(name for name in get_args(Keepable) if name in value)
 
     @field_validator("background")
     @classmethod

@@ -14,6 +14,7 @@ import pytest
 from click.testing import CliRunner, Result
 from PIL import Image
 
+from imgflow import __version__
 from imgflow.cli import main
 from imgflow.models.store import ModelStore
 from imgflow.samples import SCENES, render, write_photos
@@ -392,3 +393,19 @@ def test_the_nasty_collection_comes_out_as_its_list_says(tmp_path: Path, models:
         with Image.open(output) as image:
             assert image.mode == "RGBA"
             assert image.getchannel("A").getextrema()[1] > 0
+
+
+def test_inspect_tells_what_made_a_file(tmp_path: Path):
+    process(small_photo(tmp_path / "a.png"), "--out", tmp_path / "out", "--set", "publish.format=webp")
+    result, broken = tmp_path / "out" / "a.webp", tmp_path / "broken.png"
+    broken.write_bytes(b"no picture")
+    told = imgflow("inspect", result, tmp_path / "a.png", broken)
+    assert told.exit_code == 1
+    for text in (f"imgflow {__version__}", "format=webp", "no stamp of imgflow"):
+        assert text in told.stdout
+    assert "not_an_image" in told.stderr
+    as_json = imgflow("inspect", "--json", result)
+    assert as_json.exit_code == 0
+    stages = json.loads(as_json.stdout)["stamp"]["stages"]
+    assert [stage["stage"] for stage in stages] == ["denoise", "publish"]
+    assert stages[1]["parameters"]["format"] == "webp"

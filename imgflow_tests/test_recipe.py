@@ -3,9 +3,10 @@
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 from imgflow.errors import RecipeError
-from imgflow.recipe import STAGES, Recipe
+from imgflow.recipe import STAGES, PublishConfig, Recipe
 from imgflow.recipe_file import apply_overrides, choose_steps, load_recipe, parse_recipe
 
 
@@ -101,3 +102,13 @@ def test_off_is_a_word_where_it_is_one_and_false_elsewhere():
     assert (recipe.matte.openings, recipe.matte.second_look, recipe.matte.decontaminate) == ("off", "off", False)
     assert apply_overrides(Recipe(), ["matte.openings=off"]).matte.openings == "off"
     assert not parse_recipe("shadow: off", "r.yaml").is_on("shadow")
+
+
+def test_what_metadata_is_kept_is_one_choice_however_it_is_written():
+    texts = ("place, artist", ["artist", "place"], ["place", "artist", "place"])
+    assert {PublishConfig(keep=text).keep for text in texts} == {("artist", "place")}
+    assert PublishConfig(keep="").keep == PublishConfig(keep=[]).keep == ()
+    with pytest.raises(ValidationError):
+        PublishConfig(keep="serial_number")
+    assert apply_overrides(Recipe(), ["publish.keep=copyright,place"]).publish.keep == ("copyright", "place")
+    assert apply_overrides(Recipe(), ["publish.keep="]).publish.keep == ()

@@ -1,68 +1,117 @@
-"""What is kept of a photo's metadata when the result is published: who made it, who owns it, what it shows.
+"""What a photo's file says of itself and may be kept: who made it, who owns it, what it shows, when, where, with what.
 
-Everything else (place, serial numbers, camera, previews, editing history) is left behind.
+A recipe chooses what of it is published (`publish.keep`). Everything else (serial numbers, owner's name of the camera,
+maker notes, previews, editing history) is never even read.
 """
 
-import html
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
-from PIL import Image
+from PIL import ExifTags, Image
 
-_LONGEST = 2000
-"""Characters kept of each."""
+from imgflow.photos.xmp import xmp_text
+
+LONGEST = 2000
+"""Characters kept of each. All of them fit into one segment of a JPEG file, however they are written."""
 
 
 @dataclass(frozen=True, slots=True)
 class PhotoMetadata:
-    """Metadata worth keeping; an empty string where the photo says nothing."""
+    """Metadata that may be kept; an empty string where the photo says nothing.
+
+    Attributes:
+        captured: when the photo was taken, as EXIF has it (`2026:05:01 10:11:12`), with the zone (`+02:00`) if known.
+        make: of the camera.
+        model: of the camera.
+        place: latitude and longitude in degrees (WGS 84, north and east positive), and metres above the sea if known:
+            `48.1372222, 11.5755556, 519.0`.
+    """
 
     copyright: str = ""
     artist: str = ""
     description: str = ""
+    captured: str = ""
+    make: str = ""
+    model: str = ""
+    place: str = ""
 
     def __bool__(self) -> bool:
         return any(getattr(self, f.name) for f in fields(self))
 
+    def kept(self, names: Iterable[str]) -> "PhotoMetadata":
+        """Only the fields of these names; the others are empty."""
+        return replace(self, **{f.name: "" for f in fields(self) if f.name not in set(names)})
 
-EXIF_TAGS = {"copyright": 0x8298, "artist": 0x013B, "description": 0x010E}
-"""EXIF 2.32 tags of the first directory."""
-_XMP_PROPERTIES = {"copyright": "dc:rights", "artist": "dc:creator", "description": "dc:description"}
+
+EXIF_TAGS = {"copyright": 0x8298, "artist": 0x013B, "description": 0x010E, "make": 0x010F, "model": 0x0110}
+"""EXIF 2.32 tags of the first directory that hold text."""
+XMP_PROPERTIES = {"copyright": "dc:rights", "artist": "dc:creator", "description": "dc:description"}
+"""XMP's names (Dublin Core) of what is written and read there, too."""
 _PNG_KEYWORDS = {"copyright": "Copyright", "artist": "Author", "description": "Description"}
+
+_MOMENT = re.compile(r"\d{4}:\d\d:\d\d \d\d:\d\d:\d\d")
+_ZONE = re.compile(r"[+-]\d\d:\d\d")
 
 
 def read_metadata(info: Mapping[Any, Any], exif: Image.Exif) -> PhotoMetadata:
-    """The metadata of an opened picture: EXIF first, then XMP, then PNG text.
+    """The metadata of an opened picture. Texts: EXIF first, then XMP, then PNG text; all else from EXIF.
 
     Args:
         info: Pillow's `info` of the picture.
         exif: its EXIF.
     """
-    xmp = _text(info.get("xmp") or info.get("XML:com.adobe.xmp") or "")
-    return PhotoMetadata(**{
-        name: _text(exif.get(tag, ""))[:_LONGEST]
-        or _xmp_value(xmp, _XMP_PROPERTIES[name])[:_LONGEST]
-        or _text(info.get(_PNG_KEYWORDS[name], ""))[:_LONGEST]
+    xmp = xmp_of(info)
+    texts = {
+        name: _text(exif.get(tag, ""))[:LONGEST]
+        or (xmp_text(xmp, XMP_PROPERTIES[name])[:LONGEST] if name in XMP_PROPERTIES else "")
+        or (_text(info.get(_PNG_KEYWORDS[name], ""))[:LONGEST] if name in _PNG_KEYWORDS else "")
         for name, tag in EXIF_TAGS.items()
-    })  # fmt: skip
+    }
+    taken, gps = _directory(exif, ExifTags.IFD.Exif), _directory(exif, ExifTags.IFD.GPSInfo)
+    return PhotoMetadata(**texts, captured=_captured(taken), place=_place(gps))
 
 
-def write_exif(metadata: PhotoMetadata) -> bytes:
-    """An EXIF block (TIFF header first, no `Exif` prefix) with the metadata; empty when there is none."""
-    exif = Image.Exif()
-    for name, tag in EXIF_TAGS.items():
-        if value := getattr(metadata, name):
-            exif[tag] = value.encode("utf-8")  # as every current program reads and writes these ASCII fields
-    return exif.tobytes().removeprefix(b"Exif\0\0") if metadata else b""
+def xmp_of(info: Mapping[Any, Any]) -> str:
+    """The XMP packet of an opened picture, from Pillow's `info`; empty if there is none."""
+    return _text(info.get("xmp") or info.get("XML:com.adobe.xmp") or "")
 
 
-def _xmp_value(xmp: str, name: str) -> str:
-    """The first text of a property, without an XML parser: entities that unfold endlessly stay what they are."""
-    found = re.search(rf"<{name}\b[^>]*>(.{{0,20000}}?)</{name}>", xmp, re.DOTALL)
-    text = re.sub(r"<[^>]*>", " ", found[1]) if found else ""
-    return html.unescape(" ".join(text.split()))
+def _directory(exif: Image.Exif, which: ExifTags.IFD) -> Mapping[int, Any]:
+    try:
+        return exif.get_ifd(which)
+    except Exception:  # damaged metadata is no reason to refuse the photo
+        return {}
+
+
+def _captured(taken: Mapping[int, Any]) -> str:
+    moment, zone = _text(taken.get(0x9003)), _text(taken.get(0x9011))
+    if not _MOMENT.fullmatch(moment):
+        return ""
+    return moment + (zone if _ZONE.fullmatch(zone) else "")
+
+
+def _place(gps: Mapping[int, Any]) -> str:
+    """EXIF 2.32, 4.6.6: degrees, minutes and seconds with a letter for the direction."""
+    try:
+        latitude = _degrees(gps[2]) * {"N": 1, "S": -1}[_text(gps[1])]
+        longitude = _degrees(gps[4]) * {"E": 1, "W": -1}[_text(gps[3])]
+    except (KeyError, TypeError, ValueError, ZeroDivisionError):
+        return ""
+    if not (abs(latitude) <= 90 and abs(longitude) <= 180):  # also when one is not a number
+        return ""
+    place = f"{latitude:.7f}, {longitude:.7f}"
+    try:
+        height = float(gps[6]) * (-1 if gps.get(5) in (1, b"\1") else 1)
+    except (KeyError, TypeError, ValueError, ZeroDivisionError):
+        return place
+    return f"{place}, {height:.1f}" if abs(height) < 100_000 else place
+
+
+def _degrees(parts: Any) -> float:
+    degrees, minutes, seconds = (float(part) for part in parts)
+    return degrees + minutes / 60 + seconds / 3600
 
 
 def _text(value: object) -> str:

@@ -20,6 +20,7 @@ from imgflow.photos.picture import Picture
 from imgflow.pipeline.files import Job, read_photo, write_result
 from imgflow.pipeline.overlap import overlapped
 from imgflow.pipeline.run_stage import Step, run_stage
+from imgflow.pipeline.stamping import stamp_of_steps
 from imgflow.recipe import STAGES
 
 
@@ -112,7 +113,8 @@ class _FileWork:
         with _told_of(photo):
             if photo.picture and not photo.error:
                 started = time.perf_counter()
-                encoded = encode(photo.picture, job.recipe.publish, photo.metadata)
+                stamp = stamp_of_steps(job.recipe, photo.steps)
+                encoded = encode(photo.picture, job.recipe.publish, photo.metadata, stamp)
                 details = {"format": job.recipe.publish.format, "bytes": len(encoded)}
                 photo.steps.append(Step("publish", time.perf_counter() - started, details=details))
                 write_result(job.target, encoded)

@@ -51,7 +51,9 @@ class StageBatch:
         with self.workspace.catalog.read() as session:
             members = members_of(session, self.batch.id)
             ids = [photo.id for photo, _ in members]
-            results = results_of(session, ids, [ORIGINAL, upstream, self.stage])
+            # What is published tells all that was done to the photo.
+            stages = STAGES if self.stage == "publish" else (upstream, self.stage)
+            results = results_of(session, ids, [ORIGINAL, *stages])
         outcomes: dict[int, Outcome] = {}
         tasks: list[Task] = []
         for photo, member in members:
@@ -60,8 +62,10 @@ class StageBatch:
                 outcomes[photo.id] = skipped
                 continue
             assert before is not None
-            former = results.get((photo.id, self.stage))
-            task = task_of(plan, photo, before, former, results[(photo.id, ORIGINAL)])
+            of_photo = {
+                stage: results[photo.id, stage] for stage in (ORIGINAL, *stages) if (photo.id, stage) in results
+            }
+            task = task_of(plan, photo, before, of_photo)
             try:
                 settled = self._unchanged(task, work) if plan.is_on else work.pass_through(task)
             except PhotoReplacedError:

@@ -2,7 +2,7 @@
 
 import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from logging import Logger
 from typing import Any, TypeVar, cast
@@ -17,10 +17,11 @@ from imgflow.photos.metadata import PhotoMetadata
 from imgflow.photos.picture import Picture
 from imgflow.pipeline.contact_sheet import make_pair
 from imgflow.pipeline.naming import published_key, stage_key
-from imgflow.pipeline.plan import StagePlan, fingerprint
+from imgflow.pipeline.plan import ORIGINAL, StagePlan, fingerprint
 from imgflow.pipeline.rejection import failure_values, forget_rejected, keep_rejected
 from imgflow.pipeline.report import Outcome
 from imgflow.pipeline.run_stage import Step, run_stage
+from imgflow.pipeline.stamping import stamp_of_results
 from imgflow.pipeline.workspace import Workspace
 from imgflow.recipe import PublishConfig
 
@@ -38,6 +39,7 @@ class Task:
         upstream: the result of the stage before.
         former: this stage's own earlier result.
         original: the archived photo's.
+        earlier: for the publish stage, the results of all stages before.
     """
 
     photo: Photo
@@ -46,6 +48,7 @@ class Task:
     original: Result
     chain: str
     fingerprint: str
+    earlier: Sequence[Result] = ()
 
     @property
     def version(self) -> str:
@@ -155,7 +158,7 @@ class StageWork:
         config = cast(PublishConfig, self.plan.config)
         started = time.perf_counter()
         metadata = PhotoMetadata(**(task.original.details or {}).get("metadata", {}))
-        data = encode(before, config, metadata)
+        data = encode(before, config, metadata, stamp_of_results(task.earlier, config))
         step = Step("publish", time.perf_counter() - started, details={"format": config.format})
         return Made(before, before, step, data)
 
@@ -169,7 +172,8 @@ class StageWork:
             key, data = published_key(photo.output_name, EXTENSIONS[kind]), made.data
         pair = make_pair(made.before, made.after)
         told = {"model": step.model, "device": step.device, "fallback": step.fallback, "object_key": key}
-        result = self._result(task, "done", bytes=len(data), seconds=step.seconds, details=step.details, **told)
+        details = step.details | {"spec": self.plan.spec}  # the launchpad may have changed the recipe for this run
+        result = self._result(task, "done", bytes=len(data), seconds=step.seconds, details=details, **told)
         store = self.workspace.store
         if made.data is None:
             store.put(key, data, CONTENT_TYPES[kind])
@@ -250,10 +254,16 @@ class StageWork:
         )
 
 
-def task_of(plan: StagePlan, photo: Photo, upstream: Result, former: Result | None, original: Result) -> Task:
-    """The photo's task, with the fingerprint that its result will have."""
+def task_of(plan: StagePlan, photo: Photo, upstream: Result, results: Mapping[str, Result]) -> Task:
+    """The photo's task, with the fingerprint that its result will have.
+
+    Args:
+        results: of the photo, by stage.
+    """
     chain = plan.extend(upstream.chain)
-    return Task(photo, upstream, former, original, chain, fingerprint(upstream.version, chain))
+    earlier = [result for stage, result in results.items() if stage not in (ORIGINAL, plan.stage)]
+    named = fingerprint(upstream.version, chain)
+    return Task(photo, upstream, results.get(plan.stage), results[ORIGINAL], chain, named, earlier)
 
 
 def _own_object(former: Result | None) -> str | None:
