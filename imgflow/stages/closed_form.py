@@ -71,7 +71,7 @@ def _solve(
         start, iterations = _solve_half(rgb, trimap, guess, band, colours)
     np.copyto(alpha, start, where=unknown)
     pixels = find_band(unknown)
-    where = pixels.near[pixels.own]
+    where = pixels.where()
     prior, weight = prior_alpha(rgb, unknown, guess, band, colours, where)
     answer, steps = solve_band(rgb, pixels, alpha, prior, weight, TOLERANCE, MOST_ITERATIONS)
     alpha.ravel()[where] = np.clip(answer, 0, 1)
