@@ -12,37 +12,55 @@ from imgflow.cores import usable_cores
 EPSILON = 1e-5
 """Regularisation of the Laplacian, in squared colour (0 to 1)."""
 
-CHUNK = 32_768
-"""Pixels that a thread works on at a time. Fixed, so that sums do not depend on the number of threads."""
+PART = 16_384
+"""Pixels of a part. Fixed, so that sums do not depend on the number of threads."""
 
 MOST_THREADS = 4
-"""Chunks worked on at the same time."""
+"""Threads that share the parts."""
 
 
 class Band(NamedTuple):
     """The unknown pixels of a photo, as lists (see `band_kernels`)."""
 
     near: NDArray[np.int32]
-    """M flat indices: the unknown pixels and all within 2 of one; at either end two which are of no pixel."""
+    """M flat indices: the unknown pixels and all within 2 of one; at either end are some of no pixel."""
     own: NDArray[np.int32]
     """N places in `near`: the unknown ones."""
-    beside: NDArray[np.int32]
-    """N x 4 places in `near`: 2 above, 1 above, 1 below, 2 below."""
+    runs: NDArray[np.int32]
+    """R x 6: runs of unknown pixels."""
+    windows: NDArray[np.int32]
+    """The same of all pixels within 1 of an unknown one."""
+
+    def where(self) -> NDArray[np.int32]:
+        """N flat indices of the unknown pixels."""
+        return self.near[self.own]
 
 
 def find_band(unknown: NDArray[np.bool_]) -> Band:
     """The band of an H x W mask."""
     import cv2
 
-    from imgflow.stages.band_kernels import REACH, neighbours
+    from imgflow.stages.band_kernels import LENGTH, PLACE, REACH, count_runs, find_runs
 
-    side = 2 * REACH + 1
-    surrounded = cv2.dilate(unknown.view(np.uint8), np.ones((side, side), np.uint8))
-    near = np.pad(np.flatnonzero(surrounded), REACH, constant_values=(-1, unknown.size)).astype(np.int32)
-    own = (np.flatnonzero(unknown.ravel()[near[REACH:-REACH]]) + REACH).astype(np.int32)
-    beside = np.empty((own.size, 4), np.int32)
-    neighbours(near, own, unknown.shape[1], unknown.size, beside)
-    return Band(near, own, beside)
+    inside = unknown.view(np.uint8)
+    beside = np.asarray(cv2.dilate(inside, np.ones((3, 3), np.uint8)), np.uint8)
+    surrounded = np.asarray(cv2.dilate(beside, np.ones((3, 3), np.uint8)), np.uint8)
+    width = unknown.shape[1]
+    listed = np.flatnonzero(surrounded)
+    near = np.full(listed.size + width + 3 * REACH, unknown.size, np.int32)
+    near[:REACH] = -1
+    near[REACH : REACH + listed.size] = listed
+
+    def runs_of(mask: NDArray[np.uint8]) -> NDArray[np.int32]:
+        pixels = mask.ravel()
+        runs = np.empty((count_runs(near, pixels, width), 6), np.int32)
+        find_runs(near, pixels, width, listed.size + 2 * REACH, runs)
+        return runs
+
+    runs = runs_of(inside)
+    lengths = runs[:, LENGTH]
+    own = np.repeat(runs[:, PLACE] - (np.cumsum(lengths) - lengths), lengths) + np.arange(lengths.sum())
+    return Band(near, own.astype(np.int32), runs, runs_of(beside))
 
 
 def solve_band(
@@ -72,40 +90,55 @@ def solve_band(
     """
     from imgflow.stages import band_kernels as kernels
 
-    near, own, beside = band
-    count = own.size
-    rows = np.empty((count, kernels.ENTRIES), np.float32)
-    direction = alpha.ravel().take(near, mode="clip")
-    product, rest = np.empty(count, np.float32), np.empty(count, np.float32)
-    with ThreadPoolExecutor(max_workers=min(MOST_THREADS, usable_cores())) as pool:
+    near, own, runs, windows = band
+    parts = _parts(runs[:, kernels.LENGTH])
+    count = len(parts) - 1
+    totals = np.zeros(count)
+    upper = np.zeros((kernels.UPPER, near.size), np.float32)
+    product, rest, scale, direction = (np.zeros(near.size, np.float32) for _ in range(4))
+    answer = alpha.ravel().take(near, mode="clip")
+    threads = min(MOST_THREADS, usable_cores(), count)
+    with ThreadPoolExecutor(max_workers=threads) as pool:
 
-        def everywhere(work: Callable[[int, int], Any]) -> list[Any]:
-            starts = range(0, count, CHUNK)
-            if len(starts) == 1:
-                return [work(0, count)]
-            stops = [min(start + CHUNK, count) for start in starts]
-            return list(pool.map(work, starts, stops))
+        def everywhere(work: Callable[[int, int], Any]) -> float:
+            """Has all parts done, from one to another by each thread; returns the sum of `totals`."""
+            if threads == 1:
+                work(0, count)
+            else:
+                bounds = [count * thread // threads for thread in range(threads + 1)]
+                list(pool.map(work, bounds[:-1], bounds[1:]))
+            return float(totals.sum())
 
-        everywhere(lambda a, b: kernels.laplacian(rgb, near, own, beside, a, b, EPSILON, rows))
-        rows[:, kernels.ENTRIES // 2] += weight
-        diagonal = np.ascontiguousarray(rows[:, kernels.ENTRIES // 2])
-        everywhere(lambda a, b: kernels.multiply(rows, own, beside, a, b, direction, product))
-        answer = direction[own]
-        rest[:] = weight * prior - product
-        direction[:] = 0
-        direction[own] = rest / diagonal
-        left = float((rest * direction[own]).sum(dtype=np.float64))
+        def assemble(first: int, last: int) -> None:
+            for part in range(first, last):
+                kernels.laplacian(
+                    rgb, near, runs, windows, parts[part], parts[part + 1], EPSILON, answer, upper, product
+                )
+
+        everywhere(assemble)
+        diagonal = upper[0, own] + weight
+        upper[0, own] = diagonal
+        scale[own] = 1 / diagonal
+        rest[own] = weight * (prior - answer[own]) - product[own]
+        direction[own] = rest[own] * scale[own]
+        left = float((rest * direction).sum(dtype=np.float64))
         goal = tolerance**2 * float(diagonal.sum(dtype=np.float64))
         for iteration in range(most_iterations):
             if left <= goal:
-                return answer, iteration
-            along = sum(everywhere(lambda a, b: kernels.multiply(rows, own, beside, a, b, direction, product)))
-            step = left / along
-            before = left
-            left = sum(
-                everywhere(
-                    lambda a, b, s=step: kernels.descend(a, b, s, own, direction, product, diagonal, answer, rest)
+                return answer[own], iteration
+            along = everywhere(lambda a, b: kernels.multiply(upper, runs, parts, a, b, direction, product, totals))
+            step, before = left / along, left
+            left = everywhere(
+                lambda a, b, s=step: kernels.descend(
+                    runs, parts, a, b, s, direction, product, scale, answer, rest, totals
                 )
             )
-            everywhere(lambda a, b, k=left / before: kernels.turn(a, b, k, own, rest, diagonal, direction))
-    return answer, most_iterations
+            everywhere(lambda a, b, k=left / before: kernels.turn(runs, parts, a, b, k, rest, scale, direction))
+    return answer[own], most_iterations
+
+
+def _parts(lengths: NDArray[np.int32]) -> NDArray[np.int64]:
+    """Runs at which the parts begin, and the end of the last."""
+    ends = np.cumsum(lengths, dtype=np.int64)
+    wanted = np.arange(1, max(1, round(int(ends[-1]) / PART)), dtype=np.int64) * PART
+    return np.unique(np.concatenate([[0], np.searchsorted(ends, wanted), [len(lengths)]]))

@@ -47,9 +47,9 @@ def direct(unknown, rgb, alpha, prior, weight):
 
 
 @pytest.mark.parametrize("name", UNKNOWN)
-@pytest.mark.parametrize("chunk", [64, 32_768])
-def test_the_answer_is_that_of_the_whole_laplacian(name, chunk, monkeypatch):
-    monkeypatch.setattr(band_solver, "CHUNK", chunk)
+@pytest.mark.parametrize("part", [64, 16_384])
+def test_the_answer_is_that_of_the_whole_laplacian(name, part, monkeypatch):
+    monkeypatch.setattr(band_solver, "PART", part)
     unknown = UNKNOWN[name]
     wanted = problem(unknown)
     answer, _ = solve_band(wanted[0], find_band(unknown), *wanted[1:], tolerance=1e-7, most_iterations=2000)
@@ -57,7 +57,7 @@ def test_the_answer_is_that_of_the_whole_laplacian(name, chunk, monkeypatch):
 
 
 def test_the_number_of_threads_does_not_change_a_bit(monkeypatch):
-    monkeypatch.setattr(band_solver, "CHUNK", 64)
+    monkeypatch.setattr(band_solver, "PART", 64)
     unknown = UNKNOWN["all but one pixel"]
     answers = []
     for threads in (1, 4):

@@ -1,7 +1,11 @@
 import numpy as np
+import pytest
 
+from imgflow.stages import closed_form
+from imgflow.stages.band_solver import find_band
 from imgflow.stages.closed_form import solve_alpha, warm_up
 from imgflow.stages.trimap import BACKGROUND, FOREGROUND, UNKNOWN, trimap
+from imgflow_tests.stages.scenes import BlurredTruth, bicycle, box, fringe, scene
 
 
 def test_an_edge_inside_the_unknown_band_is_found_and_fixed_pixels_stay():
@@ -33,3 +37,33 @@ def test_thin_parts_are_unknown_not_ground():
 
 def test_warm_up_runs():
     warm_up()
+
+
+@pytest.mark.parametrize("shape", [fringe, bicycle])
+def test_looking_for_detail_only_where_the_coarse_answer_is_not_flat_loses_nothing(shape, monkeypatch):
+    drawn = scene(shape(600, 800) if shape is bicycle else shape(600, 600))
+    guess = BlurredTruth(drawn.alpha, 100)(drawn.rgb)
+    regions = trimap(guess, band=16)
+    unknown = regions == UNKNOWN
+    before = np.abs(guess - drawn.alpha)[unknown].mean()
+    errors = []
+    for flat in (-1.0, closed_form.FLAT):
+        monkeypatch.setattr(closed_form, "FLAT", flat)
+        alpha = solve_alpha(drawn.rgb, regions, guess, band=16).alpha
+        errors.append(np.abs(alpha - drawn.alpha)[unknown].mean())
+    assert errors[1] < 1.02 * errors[0] and errors[1] < 0.6 * before
+
+
+def test_finer_levels_solve_fewer_pixels(monkeypatch):
+    drawn = scene(box(600, 800))
+    guess = BlurredTruth(drawn.alpha, 100)(drawn.rgb)
+    regions = trimap(guess, band=20)
+    solved = []
+
+    def counted(unknown):
+        solved.append(int(unknown.sum()))
+        return find_band(unknown)
+
+    monkeypatch.setattr(closed_form, "find_band", counted)
+    solve_alpha(drawn.rgb, regions, guess, band=20)
+    assert len(solved) == 3 and solved[-1] < 0.5 * (regions == UNKNOWN).sum()
