@@ -42,7 +42,7 @@ def load(model: Model, folder: Path, runtime: Runtime) -> TorchSegmenter:
         network = build(published, str(path))
         network = network.to(placement.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     side = model.input_size or 1024
-    return TorchSegmenter(model, network, placement, InputSize(side, side))
+    return TorchSegmenter(model, network, placement, InputSize(side, side), runtime)
 
 
 def build(published: Published, where: str) -> "InSPyReNet":
