@@ -69,7 +69,7 @@ def imgflow(task: Task) -> Loaded:
     """Decode, model, encode, as the stages do."""
     import numpy as np
 
-    from imgflow.models.loader import load_model
+    from imgflow.models.families import load_model
     from imgflow.models.runtime import Runtime
     from imgflow.photos.decode import decode
     from imgflow.photos.encode import encode, encode_png

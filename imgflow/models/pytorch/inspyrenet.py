@@ -33,7 +33,7 @@ UNUSED = (r"^backbone\..*\.relative_position_index$", r"\.num_batches_tracked$")
 
 
 def load(model: Model, folder: Path, runtime: Runtime) -> TorchSegmenter:
-    """As `imgflow.models.loader.LOADERS` says; `input_size` must be 1024 or, for fast, 384."""
+    """As `imgflow.models.families.LOADERS` says; `input_size` must be 1024 or, for fast, 384."""
     # Sums over all pixels exceed what fp16 can hold, and nobody publishes what bf16 does to these weights.
     placement = place(model.name, runtime)
     path = weights_file(model, folder, "ckpt_base.pth")

@@ -14,7 +14,7 @@ from imgflow.models.runtime import Runtime
 
 
 def load(model: Model, folder: Path, runtime: Runtime) -> TorchSegmenter:
-    """As `imgflow.models.loader.LOADERS` says.
+    """As `imgflow.models.families.LOADERS` says.
 
     The model's options, all of which can be left out:
         backbone: swin_t, swin_s, swin_b or swin_l; found in the weights.
