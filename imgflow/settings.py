@@ -68,6 +68,10 @@ class Settings(BaseSettings):
     precision: Literal["auto", "fp32", "bf16", "fp16"] = Field(
         default="auto", description="how models compute; auto: as fast as the model bears without visible loss"
     )
+    compile: Literal["off", "auto"] = Field(
+        default="off",
+        description="auto: PyTorch compiles segmenters on CUDA, with CUDA graphs; a worker's first photo waits for it",
+    )
     model_memory: int = Field(
         default=0,
         ge=0,

@@ -12,7 +12,7 @@ class LoadedModel(Protocol):
     Attributes:
         name: in the registry, or the path it was loaded from.
         device: where it really runs: cpu, cuda or mps.
-        precision: fp32, bf16, fp16 or int8.
+        precision: fp32, bf16, fp16 or int8; with ` compiled` behind it where PyTorch's compiler made the network over.
         fallback: None, or a sentence: what was wanted (a device, a precision, an input size) and why it is not used.
         weights_hash: changes whenever the weights do.
         memory: bytes that the weights take on the device.

@@ -5,10 +5,8 @@ import hashlib
 import json
 import os
 import secrets
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from imgflow.models.model import ModelFile
 
@@ -108,27 +106,6 @@ def flush(path: Path) -> None:
     """Makes sure that a power cut after the rename does not leave a file of the right size with nothing in it."""
     with path.open("rb") as stream:
         os.fsync(stream.fileno())
-
-
-def cached(note: Path, path: Path, compute: Callable[[], Any]) -> Any:
-    """A JSON-like value that depends on a file's content alone, computed again only when size or time has changed.
-
-    Args:
-        note: where it is kept; where that cannot be written it is computed every time.
-        path: the file.
-        compute: makes the value.
-    """
-    found = path.stat()
-    seen = {"path": str(path), "size": found.st_size, "mtime_ns": found.st_mtime_ns}
-    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-        kept = json.loads(note.read_text())
-        if kept["seen"] == seen:
-            return kept["value"]
-    value = compute()
-    with contextlib.suppress(OSError):
-        note.parent.mkdir(parents=True, exist_ok=True)
-        write_durably(note, json.dumps({"seen": seen, "value": value}))
-    return value
 
 
 def _seen(path: Path, file: ModelFile) -> dict[str, object]:

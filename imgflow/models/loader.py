@@ -3,7 +3,6 @@
 import contextlib
 import functools
 import gc
-import importlib
 import sys
 import threading
 import time
@@ -12,38 +11,24 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 from imgflow.errors import (
     DeviceMemoryError,
     DeviceUnavailableError,
     InfrastructureError,
     ModelUnavailableError,
-    PhotoError,
     UsageError,
 )
 from imgflow.models.base import LoadedModel
 from imgflow.models.devices import device_memory
+from imgflow.models.families import load_model
 from imgflow.models.model import Model, Purpose
 from imgflow.models.pulling.sources import Progress, silent
 from imgflow.models.runtime import DEFAULT_RUNTIME, Runtime
+from imgflow.models.sparing import Sparing
 from imgflow.models.store import ModelStore
 from imgflow.recipe import Chain
-
-LOADERS: dict[str, str] = {
-    "birefnet": "imgflow.models.pytorch.birefnet.segmenter",
-    "inspyrenet": "imgflow.models.pytorch.inspyrenet",
-    "u2net_onnx": "imgflow.models.onnx.segmenter",
-    "spandrel": "imgflow.models.pytorch.spandrel_restorer",
-    "super_image": "imgflow.models.pytorch.super_image",
-    "vitmatte": "imgflow.models.pytorch.vitmatte",
-}
-"""By family (see registry.py): the module whose `load(model, folder, runtime)` loads it.
-
-Args of `load`: the model's description; the folder in which its files are present and verified; how it is to run.
-Raises: ModelUnavailableError (the files cannot be loaded), DeviceUnavailableError (`runtime.strict`, and the device is
-not there), DeviceMemoryError (it does not fit).
-"""
 
 BUDGET_SHARE = 0.6
 """Of the device's memory, for weights; the rest is for what the networks compute."""
@@ -67,12 +52,6 @@ class Choice:
     name: str
     model: LoadedModel | None
     fallback: str | None
-
-
-def load_model(model: Model, folder: Path, runtime: Runtime) -> LoadedModel:
-    """Loads a model whose files are present and verified; raises as `LOADERS` says."""
-    load: Callable[[Model, Path, Runtime], LoadedModel] = importlib.import_module(LOADERS[model.family]).load
-    return load(model, folder, runtime)
 
 
 class Models:
@@ -184,7 +163,7 @@ class Models:
                 if model.name in self._loaded:
                     self._loaded.move_to_end(model.name)
                     return self._loaded[model.name]
-            loaded = cast(LoadedModel, _Sparing(self._load(model), lambda: self._make_room(model.name)))
+            loaded = cast(LoadedModel, Sparing(self._load(model), lambda: self._make_room(model.name)))
             with self._lock:
                 self._loaded[model.name] = loaded
         self._keep_within_budget(loaded.memory, model.name)
@@ -242,30 +221,6 @@ class Models:
         torch = sys.modules.get("torch")
         if torch is not None and torch.cuda.is_initialized():
             torch.cuda.empty_cache()
-
-
-class _Sparing:
-    """A model that is called again with more memory free, or with less to do, when its device's memory is exhausted."""
-
-    def __init__(self, model: LoadedModel, make_room: Callable[[], None]) -> None:
-        self._model = model
-        self._make_room = make_room
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._model, name)
-
-    def __call__(self, *pictures: Any) -> Any:
-        call = cast(Callable[..., Any], self._model)
-        has_room = False
-        while True:
-            try:
-                return call(*pictures)
-            except DeviceMemoryError as error:
-                if has_room and not self._model.shrink():
-                    raise PhotoError("out_of_memory", str(error)) from error
-            if not has_room:
-                self._make_room()
-                has_room = True
 
 
 def _first_line(error: Exception) -> str:

@@ -105,7 +105,7 @@ class Model:
 
     Attributes:
         name: in the registry, or the path that the user gave.
-        family: which loader loads it (see loader.py).
+        family: which loader loads it (see families.py).
         commercial: whether the weights may be used commercially. Models that may not are never a default.
         input_size: width and height of the picture a segmenter's network was trained on, pixels.
         mean, std: normalisation of R, G, B after scaling to 0..1.

@@ -2,10 +2,13 @@
 
 from imgflow.errors import UsageError
 from imgflow.models.known.onnx import ONNX
-from imgflow.models.known.pytorch import TORCH
+from imgflow.models.known.torch_restorers import RESTORERS, SUPER_IMAGE, VITMATTE
+from imgflow.models.known.torch_segmenters import BIREFNET, INSPYRENET
 from imgflow.models.model import Model
 
-MODELS: dict[str, Model] = {model.name: model for model in (*ONNX, *TORCH)}
+MODELS: dict[str, Model] = {
+    model.name: model for model in (*ONNX, *BIREFNET, *INSPYRENET, *RESTORERS, *SUPER_IMAGE, *VITMATTE)
+}
 """Every model that imgflow knows, by name."""
 
 

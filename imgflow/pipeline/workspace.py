@@ -96,7 +96,7 @@ def limits_of(settings: Settings) -> Limits:
 
 def runtime_of(settings: Settings) -> Runtime:
     """How the settings want models to run."""
-    return Runtime(settings.device, settings.strict_device, settings.precision, settings.threads)
+    return Runtime(settings.device, settings.strict_device, settings.precision, settings.threads, settings.compile)
 
 
 def recipe_in_settings(settings: Settings, folder: str) -> Recipe:

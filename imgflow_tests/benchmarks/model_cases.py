@@ -21,6 +21,39 @@ PRECISIONS = {"cpu": ("fp32", "bf16"), "cuda": ("fp32", "fp16", "bf16"), "mps": 
 
 
 @dataclass(frozen=True, slots=True)
+class Setting:
+    """One way for imgflow to run a model: what `Runtime` takes."""
+
+    device: str
+    precision: str = "auto"
+    compile: str = "off"
+
+    def __str__(self) -> str:
+        return " ".join([self.device, self.precision, *(["compiled"] if self.compile == "auto" else [])])
+
+
+OF_FILES: dict[str, tuple[Setting, ...]] = {
+    "cpu": (Setting("cpu"),),
+    "cuda": (Setting("cuda"), Setting("tensorrt"), Setting("tensorrt", "fp16")),
+    "mps": (Setting("mps"),),
+}
+"""Of models whose precision is that of their file, which TensorRT alone can change."""
+
+
+def settings_of(case: "Case", device: str, quick: bool) -> list[Setting]:
+    """All that a model is tried in on a device, the one it would run in by itself first; what falls back to something
+    else is then left out.
+    """
+    if case.in_file:
+        return list(OF_FILES[device])
+    precisions = PRECISIONS[device][: 2 if quick else None]
+    compiled = (
+        [Setting(device, each, "auto") for each in precisions] if case.can_be_compiled and device == "cuda" else []
+    )
+    return [*(Setting(device, each) for each in precisions), *compiled]
+
+
+@dataclass(frozen=True, slots=True)
 class Size:
     """How much a model is given: photos, and megapixels of each."""
 
@@ -41,6 +74,7 @@ class Case:
         code: BiRefNet: the folder of the authors' code below `BENCH_BIREFNET`.
         half: on a GPU the authors document half precision.
         in_file: the precision is that of the file.
+        can_be_compiled: PyTorch may compile it (`IMGFLOW_COMPILE`).
         only_full: not with --quick.
     """
 
@@ -54,6 +88,7 @@ class Case:
     code: str = ""
     half: bool = False
     in_file: bool = False
+    can_be_compiled: bool = False
     only_full: bool = False
 
     def size(self, quick: bool, device: str) -> Size:
@@ -66,7 +101,16 @@ _SMALL = (Size(1, 0.1), Size(2, 0.5), Size(6, 2))
 _AUTHORS = ("timm", "kornia", "einops")
 
 TORCH: tuple[Case, ...] = (
-    Case("BiRefNet Swin-T at 1024", "birefnet-lite", "transformers", _AUTHORS, *_CUTOUTS, "BiRefNet_lite", half=True),
+    Case(
+        "BiRefNet Swin-T at 1024",
+        "birefnet-lite",
+        "transformers",
+        _AUTHORS,
+        *_CUTOUTS,
+        "BiRefNet_lite",
+        half=True,
+        can_be_compiled=True,
+    ),
     Case(
         "BiRefNet Swin-L at 1024",
         "birefnet",
@@ -75,9 +119,10 @@ TORCH: tuple[Case, ...] = (
         *_CUTOUTS,
         "BiRefNet",
         half=True,
+        can_be_compiled=True,
         only_full=True,
     ),
-    Case("InSPyReNet at 1024", "inspyrenet", "remover", ("transparent-background",), *_CUTOUTS),
+    Case("InSPyReNet at 1024", "inspyrenet", "remover", ("transparent-background",), *_CUTOUTS, can_be_compiled=True),
     Case("EDSR base x2", "edsr-base", "super_image", ("super-image",), *_SMALL),
     Case("A2N x2", "a2n", "super_image", ("super-image",), *_SMALL),
     Case("NAFNet width 32", "nafnet-sidd-width32", "spandrel", (), *_SMALL),

@@ -26,7 +26,7 @@ class Task:
         model: name of the model, in imgflow's registry or in `MODELS`.
         weights: the folder with its files.
         code: of BiRefNet: the folder with the authors' code.
-        device, precision: wanted.
+        device, precision, compile: wanted.
         photos: folder of the input; empty: the model is only loaded.
         out: folder for the results.
         count: of photos.
@@ -38,6 +38,7 @@ class Task:
     code: str = ""
     device: str = "auto"
     precision: str = "auto"
+    compile: str = "off"
     photos: str = ""
     out: str = ""
     count: int = 0
@@ -68,7 +69,7 @@ def imgflow(task: Task) -> Loaded:
     """Decode, model, encode, as the stages do."""
     import numpy as np
 
-    from imgflow.models.loader import load_model
+    from imgflow.models.families import load_model
     from imgflow.models.runtime import Runtime
     from imgflow.photos.decode import decode
     from imgflow.photos.encode import encode, encode_png
@@ -77,7 +78,7 @@ def imgflow(task: Task) -> Loaded:
     from imgflow_tests.benchmarks.model_cases import description
 
     row = description(task.model)
-    runtime: Any = Runtime(device=task.device, precision=task.precision)  # type: ignore[arg-type]
+    runtime: Any = Runtime(device=task.device, precision=task.precision, compile=task.compile)  # type: ignore[arg-type]
     model: Any = load_model(row, Path(task.weights), runtime)
 
     def mask(photo: Path) -> Any:

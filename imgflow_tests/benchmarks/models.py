@@ -11,9 +11,12 @@
 All but the ONNX models have random weights in the published layout: the time does not depend on their values. The
 references are installed by pip into environments of their own; where that fails, a row stands without reference and
 says why. The code of BiRefNet's authors is run only from the folder that BENCH_BIREFNET names (see model_cases.py).
-IMGFLOW_DEVICE chooses the device. Seconds are the median of a photo, model loaded; memory is the process's peak, the
-GPU's beside it. `difference` is the mean one of both results, in levels of 255: of masks, of alpha, or of colours.
-(That to rembg is not small: it stretches each mask to the full range.)
+Where there is a GPU the models run on it, in each precision that they bear, those that can be compiled also compiled,
+and those on ONNX Runtime also through TensorRT; IMGFLOW_DEVICE chooses another device.
+
+Seconds are the median of a photo, model loaded; memory is the process's peak, the GPU's beside it. `difference` is the
+mean one of both results, in levels of 255: of masks, of alpha, or of colours. (That to rembg is not small: it stretches
+each mask to the full range.)
 """
 
 import json
@@ -31,7 +34,15 @@ from imgflow.errors import ModelUnavailableError
 from imgflow.models.store import ModelStore
 from imgflow.settings import load_settings
 from imgflow_tests.benchmarks.frame import Measured, Options, Row, interleaved, measure, peak_memory
-from imgflow_tests.benchmarks.model_cases import PRECISIONS, Case, Size, cases, code_of, reference_precision
+from imgflow_tests.benchmarks.model_cases import (
+    Case,
+    Setting,
+    Size,
+    cases,
+    code_of,
+    reference_precision,
+    settings_of,
+)
 from imgflow_tests.benchmarks.model_ways import Task
 from imgflow_tests.benchmarks.reference_environment import last_words, reference_environment
 
@@ -60,7 +71,7 @@ class Runs:
 
 
 def rows(options: Options) -> Iterator[Row]:
-    """One row for each model and precision."""
+    """One row for each model, device and precision."""
     settings = load_settings()
     store = ModelStore(settings.models_location)
     try:
@@ -88,29 +99,28 @@ class _Bench:
         self._pythons: dict[tuple[str, ...], Path | RuntimeError] = {(): Path(sys.executable)}
 
     def rows(self, case: Case) -> Iterator[Row]:
-        """One for each precision that the model bears on the device."""
+        """One for each setting that the model bears on the device."""
         weights = self._weights(case)
         task = Task("imgflow", case.model, str(weights), device=self._device)
-        first = self._try(task, Path(sys.executable))
-        device = first["device"]
-        precisions = ("auto",) if case.in_file else self._borne(task, device)
+        device = self._try(task, Path(sys.executable))["device"]
+        settings = self._borne(task, settings_of(case, device, self._options.quick))
         reference = self._reference(case, weights, device)
         variants = {
-            ("imgflow", precision): (replace(task, device=device, precision=precision), Path(sys.executable))
-            for precision in precisions
+            ("imgflow", str(setting)): (replace(task, **asdict(setting)), Path(sys.executable)) for setting in settings
         }
         if not isinstance(reference, str):
-            needed = {reference_precision(case, device, precision) for precision in precisions}
+            needed = {reference_precision(case, device, setting.precision) for setting in settings}
             other, python = reference
             variants |= {(case.way, each): (replace(other, precision=each), python) for each in sorted(needed)}
         size = case.size(self._options.quick, device)
         runs = self._run(case, size, variants)
-        for precision in precisions:
-            key = (case.way, reference_precision(case, device, precision))
-            ours, theirs = runs["imgflow", precision], runs.get(key)
+        for setting in settings:
+            key = (case.way, reference_precision(case, device, setting.precision))
+            ours, theirs = runs["imgflow", str(setting)], runs.get(key)
             told = str(reference) if theirs is None else theirs.told["software"]
-            difference = None if theirs is None else mean_difference(self._out("imgflow", precision), self._out(*key))
-            yield row(case.name, size, ours, theirs, told, difference)
+            results = self._out("imgflow", str(setting))
+            difference = None if theirs is None else mean_difference(results, self._out(*key))
+            yield row(case.name, setting, size, ours, theirs, told, difference)
         shutil.rmtree(self._scratch / "out", ignore_errors=True)
         if not case.in_file:
             shutil.rmtree(weights)
@@ -130,14 +140,13 @@ class _Bench:
             measure([*command, *PHOTOS[: size.count]])
         return folder
 
-    def _out(self, way: str, precision: str) -> Path:
-        return self._scratch / "out" / f"{way}-{precision}"
+    def _out(self, way: str, setting: str) -> Path:
+        return self._scratch / "out" / f"{way} {setting}".replace(" ", "-")
 
-    def _borne(self, task: Task, device: str) -> list[str]:
-        """The precisions of the device that do not fall back to another."""
-        wanted = PRECISIONS[device][: 2 if self._options.quick else None]
-        tried = {each: self._try(replace(task, precision=each), Path(sys.executable)) for each in wanted}
-        return [each for each, told in tried.items() if told["precision"] == each]
+    def _borne(self, task: Task, settings: Sequence[Setting]) -> list[Setting]:
+        """The settings that do not fall back to another; the first stays in any case."""
+        tried = [(each, self._try(replace(task, **asdict(each)), Path(sys.executable))) for each in settings]
+        return [each for each, told in tried if each == settings[0] or not told["fallback"]]
 
     def _reference(self, case: Case, weights: Path, device: str) -> tuple[Task, Path] | str:
         """Its task and Python; or why there is none, which is also found out by loading the model."""
@@ -169,9 +178,9 @@ class _Bench:
     ) -> dict[tuple[str, str], Runs]:
         photos = self._photos(size)
         calls: dict[str, Callable[[], Measured]] = {}
-        for (way, precision), (task, python) in variants.items():
-            given = replace(task, photos=str(photos), out=str(self._out(way, precision)), count=size.count)
-            calls[f"{way} {precision}"] = partial(self._measure, given, python)
+        for (way, setting), (task, python) in variants.items():
+            given = replace(task, photos=str(photos), out=str(self._out(way, setting)), count=size.count)
+            calls[f"{way} {setting}"] = partial(self._measure, given, python)
         repetitions = self._options.repetitions
         self._options.note(f"models: {case.name}, {size.count} photos, {repetitions} times {', '.join(calls)}")
         runs = interleaved(calls, repetitions)
@@ -211,9 +220,19 @@ def summed_up(runs: Sequence[Measured]) -> Runs:
     return Runs(told[0], median("seconds"), median("cpu_seconds"), load, peak_memory(runs))
 
 
-def row(name: str, size: Size, ours: Runs, theirs: Runs | None, reference: str, difference: float | None) -> Row:
+def row(
+    name: str,
+    setting: Setting,
+    size: Size,
+    ours: Runs,
+    theirs: Runs | None,
+    reference: str,
+    difference: float | None,
+) -> Row:
     """Both in a line of the table."""
     device = ours.told["card"] or ours.told["device"]
+    if setting.device == "tensorrt":
+        device += " with TensorRT"
     figures: dict[str, float | str] = {"megapixels": size.megapixels, "reference": reference}
     if theirs is not None:
         figures["reference precision"] = theirs.told["precision"]

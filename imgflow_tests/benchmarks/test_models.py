@@ -20,6 +20,7 @@ from imgflow_tests.benchmarks.model_cases import (
     PRECISIONS,
     TORCH,
     Case,
+    Setting,
     Size,
     cases,
     code_of,
@@ -112,11 +113,11 @@ def test_runs_are_summed_up_over_photos_and_repetitions() -> None:
 def test_a_row_tells_device_precision_ratio_and_fallback() -> None:
     ours = models.summed_up([measured(8, seconds=[2], card="A card", precision="fp16", device_memory=3_000_000)])
     theirs = models.summed_up([measured(9, seconds=[5], fallback="slower was wanted")])
-    row = models.row("Net", Size(1, 12), ours, theirs, "theirs 1.0", 0.25)
+    row = models.row("Net", Setting("cuda", "fp16"), Size(1, 12), ours, theirs, "theirs 1.0", 0.25)
     assert (row.name, row.ratio, row.memory, row.reference_memory) == ("Net, A card, fp16", 0.4, 8, 9)
     assert row.figures["times as fast"] == 2.5 and row.figures["GPU MB"] == 3 and row.figures["difference"] == 0.25
     assert row.figures["reference fallback"] == "slower was wanted" and "fallback" not in row.figures
-    alone = models.row("Net", Size(1, 12), ours, None, "none: no network", None)
+    alone = models.row("Net", Setting("cuda", "fp16"), Size(1, 12), ours, None, "none: no network", None)
     assert (alone.ours, alone.reference, alone.ratio) == (2, None, None)
     assert alone.figures["reference"] == "none: no network"
 
@@ -135,10 +136,11 @@ def test_the_difference_is_that_of_alpha_or_of_colours(tmp_path: Path) -> None:
 
 
 class Machine:
-    """Instead of processes: what each would tell. `broken` names the ways that fail."""
+    """Instead of processes: what each would tell. `broken` names the ways that fail, `missing` what falls back."""
 
-    def __init__(self, *broken: str) -> None:
+    def __init__(self, *broken: str, device: str = "cpu", missing: Sequence[str] = ("bf16",)) -> None:
         self.broken = broken
+        self.device, self.missing = device, missing
         self.tasks: list[Task] = []
 
     def measure(self, arguments: Sequence[str], env: dict[str, str] | None = None) -> Measured:
@@ -152,8 +154,15 @@ class Machine:
         if task.photos:
             Path(task.out).mkdir(parents=True, exist_ok=True)
             Image.new("L", (2, 2), 9).save(Path(task.out, "mug.png"))
-        bears = {"auto": "fp32", "bf16": "fp32"}.get(task.precision, task.precision)
-        return measured(seconds=[2.0 if task.way == "imgflow" else 3.0], precision=bears)
+        falls = {task.precision, task.device} & set(self.missing)
+        return measured(
+            seconds=[2.0 if task.way == "imgflow" else 3.0],
+            device=self.device,
+            card="A card" if self.device == "cuda" else None,
+            precision=("fp32" if falls or task.precision == "auto" else task.precision)
+            + (" compiled" if task.compile == "auto" else ""),
+            fallback=f"{' '.join(falls)} was wanted" if falls else None,
+        )
 
 
 def rows_of(machine: Machine, case: Case, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Row]:
@@ -172,6 +181,32 @@ def test_a_case_is_run_in_each_precision_that_the_model_bears(tmp_path: Path, mo
     assert [task.way for task in machine.tasks if task.photos] == ["imgflow", "spandrel"]
     one, other = (task for task in machine.tasks if task.photos)
     assert (one.photos, one.weights, one.device) == (other.photos, other.weights, other.device)
+
+
+@pytest.mark.parametrize(
+    ("way", "missing", "expected"),
+    [
+        ("transformers", [], ["fp32", "fp16", "fp32 compiled", "fp16 compiled"]),
+        ("transformers", ["fp16"], ["fp32", "fp32 compiled"]),
+        ("rembg", [], ["fp32", "with TensorRT, fp32", "with TensorRT, fp16"]),
+        ("rembg", ["tensorrt"], ["fp32"]),
+    ],
+)
+def test_on_a_gpu_all_that_can_be_had_is_measured(
+    way: str, missing: list[str], expected: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(models, "code_of", lambda _: tmp_path)
+    monkeypatch.setattr(models, "reference_environment", lambda *_: Path("python"))
+    onnx = Case("u2netp", "u2netp", "rembg", (), Size(1, 1), Size(1, 1), Size(1, 1), in_file=True)
+    case = next((case for case in TORCH if case.way == way), onnx)
+    machine = Machine(device="cuda", missing=missing)
+    rows = rows_of(machine, case, tmp_path, monkeypatch)
+    told = [row.name.removeprefix(f"{case.name}, A card").removeprefix(",").strip() for row in rows]
+    assert told == expected
+    assert all(row.ratio == pytest.approx(2 / 3) for row in rows)
+    if way == "transformers":  # whose authors document half precision
+        halves = [row.figures["reference precision"] for row in rows if "fp16" in row.name]
+        assert halves == ["fp16"] * len(halves)
 
 
 def test_a_reference_that_fails_leaves_a_row_without_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

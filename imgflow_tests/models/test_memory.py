@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from imgflow.errors import DeviceMemoryError, PhotoError
-from imgflow.models import loader, registry
+from imgflow.models import families, registry
 from imgflow.models.base import Segmenter
 from imgflow.models.loader import Models, held_models
 from imgflow.models.model import Model, ModelFile
@@ -20,7 +20,7 @@ from imgflow.recipe import Chain
 @pytest.fixture
 def add(monkeypatch: pytest.MonkeyPatch, store: ModelStore) -> Callable[[str, int], None]:
     """Makes a hungry model of that size known, with its weights in the store."""
-    monkeypatch.setitem(loader.LOADERS, "hungry", "imgflow_tests.models.hungry")
+    monkeypatch.setitem(families.LOADERS, "hungry", "imgflow_tests.models.hungry")
 
     def add(name: str, size: int) -> None:
         weights = (name.encode() * size)[:size]

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from imgflow.models.loader import load_model
+from imgflow.models.families import load_model
 from imgflow.models.registry import MODELS
 from imgflow.models.runtime import Runtime
 from imgflow.models.store import ModelStore

@@ -6,7 +6,7 @@ import re
 import pytest
 
 from imgflow.errors import ModelUnavailableError, UsageError
-from imgflow.models.loader import LOADERS
+from imgflow.models.families import LOADERS
 from imgflow.models.model import HubSource, Model, ModelFile, UrlSource, WheelSource
 from imgflow.models.registry import MODELS, find_model
 

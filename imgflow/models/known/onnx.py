@@ -6,18 +6,11 @@ pins agrees where both are known. Preprocessing is that of the networks' authors
 
 from typing import Any
 
+from imgflow.models.known.colours import ANIME, FULL, HALF, IMAGENET
 from imgflow.models.model import HubSource, Model, ModelFile, Source, UrlSource, WheelSource
 
 REMBG = "https://github.com/danielgatis/rembg/releases/download/v0.0.0"
 BIREFNET = "https://github.com/ZhengPeng7/BiRefNet/releases/download/v1"
-
-IMAGENET: dict[str, Any] = {"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)}
-HALF: dict[str, Any] = {"mean": (0.5, 0.5, 0.5), "std": (1.0, 1.0, 1.0)}
-ANIME: dict[str, Any] = {"mean": (0.485, 0.456, 0.406), "std": (1.0, 1.0, 1.0)}
-
-FULL = 255
-"""Pixels are scaled to 0..1 by the full range of their type; else by the picture's own maximum (see onnx/segmenter.py).
-"""
 
 
 def _u2net(name: str, sha256: str, size: int, *more: Source, rank: int = 0) -> Model:

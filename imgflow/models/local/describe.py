@@ -4,29 +4,18 @@ What it is, is told by its contents: config.json, the keys of its state dict, th
 its hash, if that is a known model's. Nothing that lies beside the weights is run.
 """
 
-import hashlib
 import json
 import os
-import re
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from imgflow.errors import UsageError
-from imgflow.models.contents import cached, read_contents
-from imgflow.models.known.onnx import FULL, HALF, IMAGENET
-from imgflow.models.local.onnx_header import FLOAT, FLOAT16, UnreadableOnnxError, read_header
-from imgflow.models.local.weight_keys import UnreadableWeightsError, weight_keys
+from imgflow.models.known.colours import FULL, HALF, IMAGENET
+from imgflow.models.local.facts import KEYS, Facts, facts_of, read_hash, read_weights
 from imgflow.models.model import CHECKPOINTS, Model, ModelFile, Purpose
 from imgflow.models.registry import MODELS
-
-KEYS: tuple[tuple[str, Purpose, tuple[str, ...]], ...] = (
-    ("birefnet", "segment", ("bb.", "squeeze_module.", "decoder.")),
-    ("inspyrenet", "segment", ("backbone.", "context1.", "decoder.")),
-    ("vitmatte", "matte", ("backbone.embeddings.", "decoder.convstream.")),
-)
-"""Families and purposes by how the keys of their state dicts begin. spandrel tells its own architectures apart."""
 
 SUPER_IMAGE = ("a2n", "awsrn", "carn", "ddbpn", "drln", "edsr", "han", "mdsr", "msrn", "pan", "rcan", "rnan")
 
@@ -38,33 +27,6 @@ TYPES: dict[str, tuple[str, Purpose]] = {
 
 BESIDE = ("config.json", "preprocessor_config.json")
 """Files of the hub's layout that say how the weights are to be used. They count in the weights' hash."""
-
-FACTS = 1
-"""Raised whenever `_Facts` are found in another way, so that no older note of them is believed."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Facts:
-    """What is found in one file.
-
-    Attributes:
-        input: side of an ONNX file's square input; 0 if not fixed.
-        elsewhere: files that hold weights of an ONNX file.
-        wrong: why it is no model; empty if it may be one.
-    """
-
-    sha256: str
-    size: int
-    family: str = ""
-    purpose: str = ""
-    input: int = 0
-    probability: bool = False
-    elsewhere: tuple[str, ...] = ()
-    keys: tuple[str, ...] = ()
-    wrong: str = ""
-
-
-_in_memory: dict[tuple[str, int, int], _Facts] = {}
 
 
 def is_path(name: str) -> bool:
@@ -103,11 +65,11 @@ def describe(name: str, purpose: Purpose, notes: Path) -> Model:
     folder, path = folder_of_path(name), Path(name).expanduser().absolute()
     config = _read_json(folder / "config.json")
     weights = _weights_of_folder(path, config) if path.is_dir() else path
-    facts = _facts(weights, notes, _read)
+    facts = facts_of(weights, notes, read_weights)
     kind = str(config.get("model_type", "")).lower()
     takes_more = path.is_dir() or facts.family or kind in TYPES or weights.suffix.lower() == ".onnx"
     beside = _beside(folder) if takes_more else []
-    more = [(one, _facts(one, notes, _hash)) for one in (*_elsewhere(weights, facts), *beside)]
+    more = [(one, facts_of(one, notes, read_hash)) for one in (*_elsewhere(weights, facts), *beside)]
     files = tuple(_file(one, folder, its) for one, its in [(weights, facts), *more])
     known = _known(facts.sha256)
     if known:
@@ -125,7 +87,7 @@ def _checkpoint(
     weights: Path,
     folder: Path,
     files: tuple[ModelFile, ...],
-    facts: _Facts,
+    facts: Facts,
     kind: str,
 ) -> Model:
     # The keys are the weights' own; a config.json beside a file may belong to another.
@@ -143,7 +105,7 @@ def _checkpoint(
     return _model(name, family, found_purpose, folder, files, input_size=size, scale=scale)
 
 
-def _onnx(name: str, weights: Path, folder: Path, files: tuple[ModelFile, ...], facts: _Facts) -> Model:
+def _onnx(name: str, weights: Path, folder: Path, files: tuple[ModelFile, ...], facts: Facts) -> Model:
     """The colours of the family that the network looks like, unless preprocessor_config.json tells them."""
     preprocessor = _read_json(folder / "preprocessor_config.json")
     size = facts.input or _size(preprocessor.get("size"))
@@ -187,65 +149,7 @@ def _weights_of_folder(folder: Path, config: dict[str, Any]) -> Path:
     raise UsageError(f"{folder}{kind} is not understood: it holds no file of weights ({endings}).")
 
 
-def _facts(path: Path, notes: Path, read: Callable[[Path], _Facts]) -> _Facts:
-    found = path.stat()
-    key = (str(path), found.st_size, found.st_mtime_ns)
-    if key not in _in_memory:
-        note = notes / f"{hashlib.sha256(f'{FACTS} {path}'.encode()).hexdigest()[:32]}.json"
-        told = cached(note, path, lambda: asdict(read(path)))
-        _in_memory[key] = _Facts(**told | {name: tuple(told[name]) for name in ("keys", "elsewhere")})
-    return _in_memory[key]
-
-
-def _hash(path: Path) -> _Facts:
-    try:
-        contents = read_contents(path, ModelFile("weights"))
-    except OSError as error:
-        raise UsageError(f"{path} cannot be read: {error.strerror or error}.") from error
-    return _Facts(contents.sha256, contents.size)
-
-
-def _read(path: Path) -> _Facts:
-    if path.suffix.lower() == ".onnx":
-        return _read_onnx(path, _hash(path))
-    if path.suffix.lower() in CHECKPOINTS:
-        return _read_keys(path, _hash(path))
-    return replace(_hash(path), wrong=f"the ending {path.suffix!r} is none of {', '.join((*CHECKPOINTS, '.onnx'))}")
-
-
-def _read_keys(path: Path, facts: _Facts) -> _Facts:
-    try:
-        keys = weight_keys(path)
-    except UnreadableWeightsError as error:
-        return replace(facts, wrong=str(error))
-    bare = {key.removeprefix("module.") for key in keys}
-    for family, purpose, beginnings in KEYS:
-        if all(any(key.startswith(beginning) for key in bare) for beginning in beginnings):
-            return replace(facts, family=family, purpose=purpose)
-    dotted = (key for key in keys if "." in key and re.fullmatch(r"[\w.]+", key))
-    return replace(facts, keys=tuple(sorted(dotted)[:3]))
-
-
-def _read_onnx(path: Path, facts: _Facts) -> _Facts:
-    try:
-        header = read_header(path)
-    except UnreadableOnnxError as error:
-        return replace(facts, wrong=str(error))
-    tensor = header.inputs[0]
-    shape = " x ".join(str(length or "?") for length in tensor.shape)
-    if len(header.inputs) > 1 or len(tensor.shape) != 4 or tensor.shape[1] not in (0, 3):
-        return replace(
-            facts, wrong=f"{len(header.inputs)} inputs, the first {shape}; one of 1 x 3 x size x size is due"
-        )
-    if tensor.shape[2] != tensor.shape[3]:
-        return replace(facts, wrong=f"its input is {shape}, which is not square")
-    if tensor.dtype not in (FLOAT, FLOAT16):
-        return replace(facts, wrong=f"its input has element type {tensor.dtype}, which is not a float")
-    elsewhere = tuple(sorted(header.elsewhere))
-    return replace(facts, input=tensor.shape[2], probability=header.is_probability(), elsewhere=elsewhere)
-
-
-def _file(path: Path, folder: Path, facts: _Facts) -> ModelFile:
+def _file(path: Path, folder: Path, facts: Facts) -> ModelFile:
     return ModelFile(path.relative_to(folder).as_posix(), facts.sha256, facts.size)
 
 
@@ -253,7 +157,7 @@ def _beside(folder: Path) -> Sequence[Path]:
     return [folder / name for name in BESIDE if (folder / name).is_file()]
 
 
-def _elsewhere(weights: Path, facts: _Facts) -> list[Path]:
+def _elsewhere(weights: Path, facts: Facts) -> list[Path]:
     files = [weights.parent / name for name in facts.elsewhere]
     for name, file in zip(facts.elsewhere, files, strict=True):
         if ".." in Path(name).parts or not file.is_file() or weights.parent not in file.parents:

@@ -23,7 +23,7 @@ from imgflow.models.runtime import Runtime
 
 
 def load(model: Model, folder: Path, runtime: Runtime) -> "OnnxSegmenter":
-    """As `imgflow.models.loader.LOADERS` says."""
+    """As `imgflow.models.families.LOADERS` says."""
     return OnnxSegmenter(model, folder / model.files[0].name, runtime)
 
 

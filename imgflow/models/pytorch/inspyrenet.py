@@ -33,7 +33,7 @@ UNUSED = (r"^backbone\..*\.relative_position_index$", r"\.num_batches_tracked$")
 
 
 def load(model: Model, folder: Path, runtime: Runtime) -> TorchSegmenter:
-    """As `imgflow.models.loader.LOADERS` says; `input_size` must be 1024 or, for fast, 384."""
+    """As `imgflow.models.families.LOADERS` says; `input_size` must be 1024 or, for fast, 384."""
     # Sums over all pixels exceed what fp16 can hold, and nobody publishes what bf16 does to these weights.
     placement = place(model.name, runtime)
     path = weights_file(model, folder, "ckpt_base.pth")
@@ -42,7 +42,7 @@ def load(model: Model, folder: Path, runtime: Runtime) -> TorchSegmenter:
         network = build(published, str(path))
         network = network.to(placement.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     side = model.input_size or 1024
-    return TorchSegmenter(model, network, placement, InputSize(side, side))
+    return TorchSegmenter(model, network, placement, InputSize(side, side), runtime)
 
 
 def build(published: Published, where: str) -> "InSPyReNet":

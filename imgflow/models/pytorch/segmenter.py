@@ -15,7 +15,9 @@ from torch import Tensor, nn  # noqa: TID253
 
 from imgflow.models.exhaustion import memory_errors
 from imgflow.models.model import Model
+from imgflow.models.pytorch.compiled import CompiledNetwork, compiled_if_wanted
 from imgflow.models.pytorch.placement import Placement, weight_bytes
+from imgflow.models.runtime import DEFAULT_RUNTIME, Runtime
 
 MULTIPLE = 32
 """Sides of the inputs are multiples of this."""
@@ -68,6 +70,7 @@ class TorchSegmenter:
         network: in the placement's precision and on its device.
         placement: where it runs.
         size: of its input.
+        runtime: whether it is to be compiled.
         assumed: None, or a sentence for `fallback`.
 
     Attributes:
@@ -75,15 +78,20 @@ class TorchSegmenter:
     """
 
     def __init__(
-        self, model: Model, network: nn.Module, placement: Placement, size: InputSize, assumed: str | None = None
+        self,
+        model: Model,
+        network: nn.Module,
+        placement: Placement,
+        size: InputSize,
+        runtime: Runtime = DEFAULT_RUNTIME,
+        assumed: str | None = None,
     ) -> None:
         self.name = model.name
         self.weights_hash = model.weights_hash
         self.device = placement.device
-        self.precision = placement.precision
         self.memory = weight_bytes(network)
-        self._network = network
-        self._dtype = placement.dtype
+        self._network = compiled_if_wanted(model.name, network, placement, runtime, fixed_size=not size.dynamic)
+        self._placement = placement
         self._size = self._wanted = size
         self._reasons = [reason for reason in (placement.fallback, assumed) if reason]
         self._mean, self._std = (
@@ -92,9 +100,17 @@ class TorchSegmenter:
         self._on_device = threading.Lock()
 
     @property
+    def precision(self) -> str:
+        """fp32, bf16 or fp16; `fp16 compiled` if PyTorch's compiler has made it over."""
+        is_compiled = isinstance(self._network, CompiledNetwork) and not self._network.fallback
+        return f"{self._placement.precision} compiled" if is_compiled else self._placement.precision
+
+    @property
     def fallback(self) -> str | None:
         """None, or a sentence: what was wanted and why it is not so."""
         reasons = list(self._reasons)
+        if isinstance(self._network, CompiledNetwork) and self._network.fallback:
+            reasons.append(self._network.fallback)
         if self._size != self._wanted:
             reasons.append(f"an input of {self._wanted} was wanted, but memory is exhausted; it is {self._size}")
         return "; ".join(reasons) or None
@@ -138,7 +154,7 @@ class TorchSegmenter:
     def _normalised(self, picture: Tensor) -> Tensor:
         """1 x 3 x H x W on the device, in the network's precision, channels last, from 1 x 3 x H x W, uint8."""
         on_device = picture.to(self.device).float().sub_(self._mean).div_(self._std)
-        return on_device.to(self._dtype).contiguous(memory_format=torch.channels_last)
+        return on_device.to(self._placement.dtype).contiguous(memory_format=torch.channels_last)
 
 
 def scaled(rgb: NDArray[np.uint8], size: tuple[int, int]) -> Tensor:

@@ -62,7 +62,7 @@ SUFFIXES = (".pth", ".ckpt", ".safetensors")
 
 
 def load(model: Model, folder: Path, runtime: Runtime) -> TiledRestorer:
-    """As `imgflow.models.loader.LOADERS` says. The scale and the precisions that it bears are spandrel's to know."""
+    """As `imgflow.models.families.LOADERS` says. The scale and the precisions that it bears are spandrel's to know."""
     place(model.name, runtime)  # tells when PyTorch is missing, before spandrel stumbles over it
     descriptor = _read(model, folder / model.files[0].name)
     bears = {"fp16": descriptor.supports_half, "bf16": descriptor.supports_bfloat16}

@@ -10,13 +10,15 @@ undoing is another; only the few windows that the shift put together from distan
 get one.
 """
 
-import functools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import torch  # noqa: TID253 (imported only by the modules that load a network)
 import torch.nn.functional as F  # noqa: N812, TID253
 from torch import Tensor, nn  # noqa: TID253
+
+SIZES_KEPT = 8
+"""Of maps whose windows a stage keeps: a network sees its input at two sizes, upright and not."""
 
 CPU_ROWS = 4096
 """Tokens that go through an MLP at once on the CPU: their hidden layer, 4 times as wide, stays in the cache."""
@@ -88,7 +90,6 @@ class Windows:
     mask: Tensor | None
 
 
-@functools.lru_cache(maxsize=64)  # two for each stage, and two passes: four input sizes
 def windows_of(height: int, width: int, window: int, shift: int, device: torch.device, dtype: torch.dtype) -> Windows:
     """The windows of a map of `height` x `width` tokens that is rolled by `shift` up and to the left."""
     rows, columns = -(-height // window) * window, -(-width // window) * window
@@ -205,16 +206,33 @@ class Stage(nn.Module):
     def __init__(self, channels: int, depth: int, heads: int, window: int, last: bool) -> None:
         super().__init__()
         self.window = window
+        self._dealt: dict[tuple[int, int], tuple[Windows, Windows]] = {}
         self.blocks = nn.ModuleList(Block(channels, heads, window) for _ in range(depth))
         if not last:
             self.downsample = Merging(channels)
 
     def forward(self, x: Tensor, height: int, width: int) -> Tensor:
         """T x C from T x C."""
-        dealt = [windows_of(height, width, self.window, shift, x.device, x.dtype) for shift in (0, self.window // 2)]
+        if (height, width) not in self._dealt:
+            self._deal(height, width, x)
+        dealt = self._dealt[height, width]
         for number, block in enumerate(self.blocks):
             x = block(x, dealt[number % 2])
         return x
+
+    @torch.compiler.disable(reason="it is done once a size, and its shapes depend on values")
+    def _deal(self, height: int, width: int, like: Tensor) -> None:
+        """Keeps the windows of a size, without and with shift."""
+        if len(self._dealt) == SIZES_KEPT:
+            self._dealt.clear()
+        plain, shifted = (
+            windows_of(height, width, self.window, shift, like.device, like.dtype) for shift in (0, self.window // 2)
+        )
+        self._dealt[height, width] = plain, shifted
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> "Stage":
+        self._dealt.clear()  # they belong to the device and type that is left
+        return super()._apply(fn, recurse)
 
 
 class Embedding(nn.Module):

@@ -53,7 +53,7 @@ PRECISIONS = ("fp32", "bf16")
 
 
 def load(model: Model, folder: Path, runtime: Runtime) -> "VitMatte":
-    """As `imgflow.models.loader.LOADERS` says: config.json, preprocessor_config.json and model.safetensors (or
+    """As `imgflow.models.families.LOADERS` says: config.json, preprocessor_config.json and model.safetensors (or
     pytorch_model.bin, which is read as data only).
     """
     return VitMatte(model, folder, place(model.name, runtime, PRECISIONS))

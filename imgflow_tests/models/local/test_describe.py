@@ -15,7 +15,7 @@ import pytest
 
 from imgflow.errors import ModelUnavailableError, UsageError
 from imgflow.models import contents, devices, registry
-from imgflow.models.local import describe
+from imgflow.models.local import facts
 from imgflow.models.model import Model, ModelFile, Purpose
 from imgflow.models.store import ModelStore
 from imgflow_tests.models.tiny_onnx import tiny_onnx
@@ -243,10 +243,10 @@ def test_a_file_is_read_once_until_it_changes(
         reads.append(at)
         return read(at, file)
 
-    monkeypatch.setattr(describe, "read_contents", counted)
+    monkeypatch.setattr(facts, "read_contents", counted)
     first = store.find(str(path), "segment").weights_hash
     for _ in range(3):
-        describe._in_memory.clear()  # another process
+        facts._in_memory.clear()  # another process
         assert ModelStore(store.root).find(str(path), "segment").weights_hash == first
     assert reads == [path]
     path.write_bytes(safetensors(*BIREFNET, "decoder.more"))

@@ -16,7 +16,8 @@ from PIL import Image
 
 from imgflow.errors import DeviceMemoryError, DeviceUnavailableError, ModelUnavailableError, UsageError
 from imgflow.models.base import Segmenter
-from imgflow.models.loader import Models, load_model
+from imgflow.models.families import load_model
+from imgflow.models.loader import Models
 from imgflow.models.model import Model
 from imgflow.models.registry import MODELS
 from imgflow.models.runtime import Runtime

@@ -236,7 +236,7 @@ def test_a_folder_tells_what_it_holds(name: str, tmp_path: Path) -> None:
 
 def test_an_assumed_patch_order_is_a_fallback() -> None:
     placement = Placement("cpu", "fp32", None)
-    segmenter = TorchSegmenter(described(), Green(), placement, InputSize(512, 512), "the order is assumed")
+    segmenter = TorchSegmenter(described(), Green(), placement, InputSize(512, 512), assumed="the order is assumed")
     assert segmenter.fallback == "the order is assumed"
 
 

@@ -45,6 +45,7 @@ class DeformableConv(nn.Module):
         padding = (self.kernel // 2, self.kernel // 2)
         return deform_conv2d(picture, offset, weight, bias, padding=padding, mask=strength).to(x.dtype)
 
+    @torch.compiler.disable(reason="its kernel is numba's")
     def by_bands(self, x: Tensor, offset: Tensor, strength: Tensor) -> Tensor:
         """The same on the CPU, a band of pixels at a time; channels last in memory."""
         from imgflow.models.pytorch.birefnet.sampling import sample

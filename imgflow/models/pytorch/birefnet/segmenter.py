@@ -14,7 +14,7 @@ from imgflow.models.runtime import Runtime
 
 
 def load(model: Model, folder: Path, runtime: Runtime) -> TorchSegmenter:
-    """As `imgflow.models.loader.LOADERS` says.
+    """As `imgflow.models.families.LOADERS` says.
 
     The model's options, all of which can be left out:
         backbone: swin_t, swin_s, swin_b or swin_l; found in the weights.
@@ -31,4 +31,4 @@ def load(model: Model, folder: Path, runtime: Runtime) -> TorchSegmenter:
         network = network.to(placement.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     width, height = model.options.get("size") or (model.input_size or 1024,) * 2
     size = InputSize(width, height, bool(model.options.get("dynamic")))
-    return TorchSegmenter(model, network, placement, size, layout.assumed)
+    return TorchSegmenter(model, network, placement, size, runtime, assumed=layout.assumed)

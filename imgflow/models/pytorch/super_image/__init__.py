@@ -53,7 +53,7 @@ TILE = {"cpu": 1024, "cuda": 2048, "mps": 1024}
 
 
 def load(model: Model, folder: Path, runtime: Runtime) -> TiledRestorer:
-    """As `imgflow.models.loader.LOADERS` says.
+    """As `imgflow.models.families.LOADERS` says.
 
     `model.scale` names the file of weights, `pytorch_model_<scale>x.pt`; 0 is for a folder which holds only one.
     `model.options["weights"]` gives it another name.
