@@ -1,12 +1,12 @@
 """Writing PNG files (ISO/IEC 15948) on several cores: each strip of rows is filtered and deflated on its own."""
 
 import struct
-import zlib
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 from numpy.typing import NDArray
+from zlib_ng import zlib_ng as zlib
 
 from imgflow.cores import usable_cores
 
@@ -36,7 +36,7 @@ def write_png(pixels: NDArray[np.uint8], level: int, chunks: Iterable[tuple[byte
 
     Args:
         pixels: H x W x 3 (RGB) or 4 (RGBA), uint8.
-        level: of zlib, 0 to 9.
+        level: of zlib-ng, 0 to 9.
         chunks: type and content of what goes before the pixels.
     """
     height, width, channels = pixels.shape
@@ -87,9 +87,9 @@ def _filtered(rows: NDArray[np.uint8], top: int, bottom: int, channels: int) -> 
     return result.reshape(-1)
 
 
-def _cost(filtered: NDArray[np.uint8]) -> NDArray[np.int64]:
+def _cost(filtered: NDArray[np.uint8]) -> NDArray[np.uint32]:
     """Sum of the absolute values of each row's bytes, taken as signed."""
-    return np.minimum(filtered, -filtered).sum(1, dtype=np.int64)
+    return np.abs(filtered.view(np.int8)).view(np.uint8).sum(1, dtype=np.uint32)  # |-128| is 128 again as unsigned
 
 
 def _joined(first: int, second: int, size: int) -> int:

@@ -10,6 +10,7 @@ from PIL import ExifTags, Image, ImageCms
 from imgflow.errors import PhotoError
 from imgflow.photos.decode import decode
 from imgflow.photos.encode import CONTENT_TYPES, EXTENSIONS, encode, encode_png
+from imgflow.photos.intermediate import read_intermediate
 from imgflow.photos.metadata import PhotoMetadata
 from imgflow.photos.picture import Picture
 from imgflow.recipe import PublishConfig
@@ -56,12 +57,21 @@ def test_png_is_no_larger_than_pillows():
     assert len(encode(Picture(detailed()), PublishConfig())) < 1.03 * len(saved(rgba, "PNG", compress_level=6))
 
 
+def test_png_of_a_cutout_is_within_a_tenth_of_pillows():
+    y, x = np.mgrid[:480, :640]
+    alpha = np.clip(255 * (180 - np.hypot(x - 300, y - 220)), 0, 255).astype(np.uint8)
+    rgb = np.where(alpha[..., None] > 0, detailed(), 0).astype(np.uint8)
+    size = len(encode(Picture(rgb, alpha), PublishConfig()))
+    assert size < 1.1 * len(saved(np.dstack([rgb, alpha]), "PNG", compress_level=6))
+
+
 def test_intermediates_are_exact():
     for picture in (CUTOUT, Picture(scene())):
-        again = decode(encode_png(picture)).picture
-        assert (again.rgb == picture.rgb).all()
-        assert (again.alpha is None) == (picture.alpha is None)
-        assert again.alpha is None or (again.alpha == picture.alpha).all()
+        for again in (decode(encode_png(picture)).picture, read_intermediate(encode_png(picture))):
+            assert (again.rgb == picture.rgb).all()
+            assert (again.alpha is None) == (picture.alpha is None)
+            assert again.alpha is None or (again.alpha == picture.alpha).all()
+            assert again.rgb.flags.writeable and again.rgb.flags.c_contiguous
 
 
 def test_lossless_webp_keeps_colours_below_transparent_pixels():
