@@ -22,7 +22,7 @@ QUICK_SCENES = ("bicycle", "plush", "mug", "jug")
 def rows(options: Options) -> Iterator[Row]:
     """Speed at 12 MP, then both kinds of figures."""
     with bench(options) as prepared:
-        large = 2 if options.quick else 12
+        large = 1 if options.quick else 12
         ran = prepared.run((OURS, PYMATTING), scenes(prepared.scratch / "speed", large, LARGE[1:2]))
         yield timing(f"colour, {large} MP; reference: pymatting's multi-level", ran[OURS], ran[PYMATTING])
         names = QUICK_SCENES if options.quick else tuple(SCENES)

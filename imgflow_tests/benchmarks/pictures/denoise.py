@@ -33,7 +33,7 @@ def rows(options: Options) -> Iterator[Row]:
 
 def _speed(prepared: Bench) -> Row:
     """A photo with strong noise, from which both methods take some."""
-    megapixels = 2 if prepared.options.quick else 12
+    megapixels = 1 if prepared.options.quick else 12
     given = scenes(prepared.scratch / "speed", megapixels, LARGE[-1:])
     ran = prepared.run((OURS, LITERAL), given)
     return timing(f"denoise, {megapixels} MP; reference: literal NLM", ran[OURS], ran[LITERAL])

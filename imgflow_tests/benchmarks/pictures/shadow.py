@@ -58,7 +58,7 @@ def rows(options: Options) -> Iterator[Row]:
     with bench(options) as prepared:
         if prepared.model is None:
             return
-        large = 2 if options.quick else 12
+        large = 1 if options.quick else 12
         ran = prepared.run((OURS, LITERAL), scenes(prepared.scratch / "speed", large, LARGE[:1], noise=False))
         yield timing(f"shadow, {large} MP, with u2netp; reference: literal LAB rule", ran[OURS], ran[LITERAL])
         groups = QUICK_GROUPS if options.quick else GROUPS
