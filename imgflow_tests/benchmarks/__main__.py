@@ -14,8 +14,11 @@ from rich.table import Table
 from imgflow_tests.benchmarks.frame import Benchmark, Options, Row
 from imgflow_tests.benchmarks.machine import machine
 from imgflow_tests.benchmarks.model_cases import CODE
+from imgflow_tests.benchmarks.pictures import PARTS
+from imgflow_tests.benchmarks.pictures.inputs import NOISE_PAIRS, PHOTOS
 
 BENCHMARKS = {
+    "pictures": "each picture stage against its literal method",
     "folder": "a folder of photos: `imgflow process` against the literal pipeline and rembg",
     "models": "each model family against its own reference way of running",
     "overhead": "the cost of Dagster: a batch through the daemon against the command line; latency of one photo",
@@ -23,7 +26,11 @@ BENCHMARKS = {
 }
 """Every benchmark by name: a module of this package with a function `rows`."""
 
-EPILOG = "  ".join(f"{name}: {what}." for name, what in BENCHMARKS.items()) + (
+ALONE = {f"pictures.{part}": what for part, what in PARTS.items()}
+"""Parts of a benchmark that can be run alone."""
+
+EPILOG = "  ".join(f"{name}: {what}." for name, what in {**BENCHMARKS, **ALONE}.items()) + (
+    f"  {PHOTOS}=FOLDER names photos with masks and a MANIFEST.tsv, {NOISE_PAIRS}=FOLDER:FOLDER real noise pairs."
     f"  {CODE}=FOLDER names a folder with the repositories BiRefNet_lite and BiRefNet of its authors, whose code is "
     "then run as the reference of `models`."
 )
@@ -32,7 +39,7 @@ _err = Console(stderr=True)
 
 
 @click.command(epilog=EPILOG)
-@click.argument("names", nargs=-1, type=click.Choice(list(BENCHMARKS)))
+@click.argument("names", nargs=-1, type=click.Choice([*BENCHMARKS, *ALONE]))
 @click.option(
     "--json", "json_file", type=click.Path(dir_okay=False, path_type=Path), help="Write the figures here too."
 )
@@ -71,7 +78,7 @@ def _told(machine: dict[str, Any]) -> str:
 
 
 def _table(name: str, rows: list[Row]) -> Table:
-    table = Table(title=f"{name}: {BENCHMARKS[name]}", title_justify="left")
+    table = Table(title=f"{name}: {(BENCHMARKS | ALONE)[name]}", title_justify="left")
     for column in ("what", "s", "reference s", "ratio", "MB", "reference MB", "figures"):
         table.add_column(column, justify="left" if column in ("what", "figures") else "right")
     for row in rows:

@@ -1,10 +1,14 @@
-"""A folder of photos: `imgflow process` against the literal pipeline and, where it can be installed, rembg."""
+"""A folder of photos: `imgflow process` against the literal pipeline and, where it can be installed, rembg.
+
+All variants get the same photo files and write PNGs. Besides the whole folder, one photo of it is done in a process of
+its own; what each further photo takes is the difference of the two.
+"""
 
 import json
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -22,9 +26,13 @@ from imgflow_tests.benchmarks.frame import (
     median_seconds,
     peak_memory,
 )
-from imgflow_tests.benchmarks.reference_environment import reference_environment
+from imgflow_tests.benchmarks.rembg_program import Rembg, install_rembg
 
 PHOTOS = ("bicycle", "plush", "sneaker", "mug", "camera", "bottle", "scissors", "watch")
+MEGAPIXELS = 12
+QUICK_PHOTOS = ("mug", "camera", "scissors")
+QUICK_MEGAPIXELS = 0.3
+
 MASK_ONLY = ("--steps", "matte", "--set", "matte.refine=none", "--set", "matte.second_look=off")
 
 PAIRS = (
@@ -35,8 +43,8 @@ PAIRS = (
 )
 """What is compared: the default recipe, and the segmenter's mask as it is."""
 
-QUICK_PHOTOS = ("mug", "camera", "scissors")
-QUICK_MEGAPIXELS = 0.3
+FIGURES = {"SAD/1000": "sad", "IoU": "iou", "edge error": "edge", "edge dE": "edge_delta_e"}
+"""Figures of a row, as `accuracy.py` calls them."""
 
 _RENDER = """
 import sys
@@ -47,21 +55,19 @@ photos, truth, megapixels, *names = sys.argv[1:]
 Path(photos).mkdir()
 for name in names:
     file = Path(photos, name + Path(SCENES[name].file).suffix)
-    file.write_bytes(encoded(render(name, megapixels=float(megapixels) or None), SCENES[name]))
-write_truth(Path(truth), names, float(megapixels) or None)
+    file.write_bytes(encoded(render(name, megapixels=float(megapixels)), SCENES[name]))
+write_truth(Path(truth), names, float(megapixels))
 """
 
 
 @dataclass(frozen=True)
 class _Folder:
-    """The photos, their truth, and where each variant writes."""
+    """Photos, their truth, and where each variant writes."""
 
     place: Path
+    photos: Path
     count: int
-
-    @property
-    def photos(self) -> Path:
-        return self.place / "photos"
+    megapixels: float
 
     def out(self, variant: str) -> Path:
         return self.place / variant.replace(" ", "_")
@@ -76,8 +82,11 @@ class _Folder:
         return json.loads(measure([str(part) for part in command]).output)
 
 
+Runs = dict[str, list[Measured]]
+
+
 def rows(options: Options) -> Iterator[Row]:
-    """imgflow against each reference; the accuracy of both."""
+    """imgflow against each reference: the folder with the accuracy of both, and one photo in a fresh process."""
     try:
         model = ModelStore(load_settings().models_location).ensure("u2netp") / "u2netp.onnx"
     except ModelUnavailableError as error:
@@ -85,42 +94,73 @@ def rows(options: Options) -> Iterator[Row]:
         return
     with tempfile.TemporaryDirectory(prefix="imgflow-folder-") as scratch:
         folder = _render(Path(scratch), options)
-        variants: dict[str, Callable[[], Measured]] = {
-            "imgflow": partial(_imgflow, folder, "imgflow"),
-            "imgflow, mask only": partial(_imgflow, folder, "imgflow, mask only", *MASK_ONLY),
-            "literal": partial(_literal, folder, model),
-            **_rembg(Path(scratch), folder, model, options),
-        }
-        options.note(f"folder: {folder.count} photos, {options.repetitions} times {', '.join(variants)}")
-        runs = interleaved(variants, options.repetitions)
+        one = _first_of(folder, Path(scratch, "one"))
+        rembg = install_rembg(Path(scratch), model, options)
+        variants, single = _variants(folder, model, rembg), _variants(one, model, rembg)
+        options.note(f"folder: one photo and {folder.count}, {options.repetitions} times {', '.join(variants)}")
+        alone, runs = interleaved(single, options.repetitions), interleaved(variants, options.repetitions)
         accuracy = {variant: folder.accuracy(variant) for variant in variants}
         for ours, theirs in PAIRS:
             if theirs not in variants:
                 continue
-            yield Row(
-                f"{folder.count} photos: {ours}; reference: {theirs}",
-                median_seconds(runs[ours]),
-                median_seconds(runs[theirs]),
-                peak_memory(runs[ours]),
-                peak_memory(runs[theirs]),
-                {
-                    "CPU s": median_cpu_seconds(runs[ours]),
-                    "reference CPU s": median_cpu_seconds(runs[theirs]),
-                    "SAD/1000": accuracy[ours]["sad"],
-                    "reference SAD/1000": accuracy[theirs]["sad"],
-                    "IoU": accuracy[ours]["iou"],
-                    "reference IoU": accuracy[theirs]["iou"],
-                },
-            )
+            title = f"of {folder.megapixels:g} MP: {ours}; reference: {theirs}"
+            yield _row(f"one photo {title}", alone[ours], alone[theirs], {})
+            figures = _each_further(folder.count, alone, runs, ours, theirs)
+            for label, key in FIGURES.items():
+                figures |= {label: accuracy[ours][key], f"reference {label}": accuracy[theirs][key]}
+            yield _row(f"{folder.count} photos {title}", runs[ours], runs[theirs], figures)
+
+
+def _row(name: str, ours: Sequence[Measured], theirs: Sequence[Measured], figures: dict[str, float]) -> Row:
+    cpu, reference_cpu = median_cpu_seconds(ours), median_cpu_seconds(theirs)
+    told = {
+        "CPU s": cpu,
+        "reference CPU s": reference_cpu,
+        "times faster": median_seconds(theirs) / median_seconds(ours),
+    }
+    told["times less CPU"] = reference_cpu / cpu
+    memory, reference_memory = peak_memory(ours), peak_memory(theirs)
+    return Row(name, median_seconds(ours), median_seconds(theirs), memory, reference_memory, told | figures)
+
+
+def _each_further(count: int, alone: Runs, runs: Runs, ours: str, theirs: str) -> dict[str, float]:
+    """Seconds of a photo when all is loaded."""
+    figures: dict[str, float] = {}
+    for label, variant in (("", ours), ("reference ", theirs)):
+        for name, median in (("s", median_seconds), ("CPU s", median_cpu_seconds)):
+            figures[f"{label}{name} each further"] = (median(runs[variant]) - median(alone[variant])) / (count - 1)
+    return figures
 
 
 def _render(place: Path, options: Options) -> _Folder:
     names = QUICK_PHOTOS if options.quick else PHOTOS
+    megapixels = QUICK_MEGAPIXELS if options.quick else MEGAPIXELS
     options.note(f"folder: rendering {len(names)} photos")
-    folder = _Folder(place, len(names))
-    megapixels = QUICK_MEGAPIXELS if options.quick else 0
+    folder = _Folder(place, place / "photos", len(names), megapixels)
     measure([sys.executable, "-c", _RENDER, str(folder.photos), str(place / "truth"), str(megapixels), *names])
     return folder
+
+
+def _first_of(folder: _Folder, place: Path) -> _Folder:
+    one = _Folder(place, place / "photos", 1, folder.megapixels)
+    one.photos.mkdir(parents=True)
+    first = min(folder.photos.iterdir())
+    (one.photos / first.name).write_bytes(first.read_bytes())
+    return one
+
+
+def _variants(folder: _Folder, model: Path, rembg: Rembg | None) -> dict[str, Callable[[], Measured]]:
+    variants: dict[str, Callable[[], Measured]] = {
+        "imgflow": partial(_imgflow, folder, "imgflow"),
+        "imgflow, mask only": partial(_imgflow, folder, "imgflow, mask only", *MASK_ONLY),
+        "literal": partial(_literal, folder, model),
+    }
+    if rembg:
+        variants |= {
+            "rembg p": partial(_rembg, folder, rembg, "rembg p", False),
+            "rembg p -a": partial(_rembg, folder, rembg, "rembg p -a", True),
+        }
+    return variants
 
 
 def _imgflow(folder: _Folder, variant: str, *options: str) -> Measured:
@@ -134,29 +174,5 @@ def _literal(folder: _Folder, model: Path) -> Measured:
     return measure([sys.executable, "-m", "imgflow_tests.benchmarks.literal", str(folder.photos), out, str(model)])
 
 
-def _rembg(scratch: Path, folder: _Folder, model: Path, options: Options) -> dict[str, Callable[[], Measured]]:
-    """`rembg p`, plain and with alpha matting, from an environment of its own; nothing if it cannot be installed."""
-    place = scratch / "rembg-environment"
-    try:
-        options.note("folder: installing rembg into an environment of its own")
-        reference_environment(place, ["rembg[cpu,cli]"])
-        weights = place / "weights"
-        weights.mkdir()
-        (weights / "u2netp.onnx").write_bytes(model.read_bytes())
-        # pymatting compiles its kernels at the first run.
-        one = _Folder(scratch / "one", 1)
-        one.photos.mkdir(parents=True)
-        smallest = min(folder.photos.iterdir(), key=lambda file: file.stat().st_size)
-        (one.photos / smallest.name).write_bytes(smallest.read_bytes())
-        _run_rembg(place, one, "rembg p -a")
-    except (OSError, RuntimeError) as error:
-        options.note(f"folder: rembg is left out: {' '.join(str(error).split())[-300:]}")
-        return {}
-    return {name: partial(_run_rembg, place, folder, name) for name in ("rembg p", "rembg p -a")}
-
-
-def _run_rembg(place: Path, folder: _Folder, name: str) -> Measured:
-    matting = ["-a"] if name.endswith("-a") else []
-    command = [str(place / "bin" / "rembg"), "p", "-m", "u2netp", *matting, str(folder.photos)]
-    env = {"U2NET_HOME": str(place / "weights"), "NUMBA_CACHE_DIR": str(place / "numba")}
-    return measure([*command, str(folder.emptied(name))], env)
+def _rembg(folder: _Folder, rembg: Rembg, variant: str, matting: bool) -> Measured:
+    return rembg.run(folder.photos, folder.emptied(variant), matting)

@@ -10,10 +10,8 @@ from typing import Any
 
 import cv2
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
-from pymatting import estimate_alpha_cf
 
 Bytes = NDArray[np.uint8]
 
@@ -60,13 +58,20 @@ def segment(session: Any, rgb: Bytes) -> Bytes:
 
 def refine(rgb: Bytes, mask: Bytes) -> Bytes:
     """Closed-form matting in the band around the mask's edge."""
+    from pymatting import estimate_alpha_cf
+
+    alpha = estimate_alpha_cf(rgb / 255.0, trimap(mask))
+    return np.asarray(np.clip(alpha * 255, 0, 255), np.uint8)
+
+
+def trimap(mask: Bytes) -> NDArray[np.float64]:
+    """1 where the product is sure, 0 where the ground is, 0.5 in the band."""
     subject = (mask > 127).astype(np.uint8)
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * BAND + 1, 2 * BAND + 1))
-    trimap = np.full(mask.shape, 0.5)
-    trimap[cv2.erode(subject, disc) == 1] = 1
-    trimap[cv2.dilate(subject, disc) == 0] = 0
-    alpha = estimate_alpha_cf(rgb / 255.0, trimap)
-    return np.asarray(np.clip(alpha * 255, 0, 255), np.uint8)
+    regions = np.full(mask.shape, 0.5)
+    regions[cv2.erode(subject, disc) == 1] = 1
+    regions[cv2.dilate(subject, disc) == 0] = 0
+    return regions
 
 
 def cut_out(session: Any, photo: Path, result: Path) -> None:
@@ -79,6 +84,8 @@ def cut_out(session: Any, photo: Path, result: Path) -> None:
 
 def main() -> None:
     """Cut out every file of a folder."""
+    import onnxruntime
+
     photos, out, model = map(Path, sys.argv[1:4])
     out.mkdir(parents=True, exist_ok=True)
     session = onnxruntime.InferenceSession(str(model), providers=["CPUExecutionProvider"])

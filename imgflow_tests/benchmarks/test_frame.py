@@ -61,9 +61,10 @@ def test_the_report_holds_all_rows_and_names_no_path(tmp_path: Path, monkeypatch
     assert "/" not in json.dumps(report["machine"]).replace("/proc", "")
 
 
-def test_accuracy_is_that_of_the_alpha(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture):
+def test_accuracy_is_that_of_the_cutout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture):
     alpha = np.zeros((100, 100), np.uint8)
     alpha[:, :50] = 255
+    alpha[:, 50] = 51
     half = alpha.copy()
     half[:50] = 0
     for folder, pixels in (("truth", alpha), ("same", alpha), ("half", half)):
@@ -75,5 +76,8 @@ def test_accuracy_is_that_of_the_alpha(tmp_path: Path, monkeypatch: pytest.Monke
         monkeypatch.setattr("sys.argv", ["accuracy", str(tmp_path / folder), str(tmp_path / "truth")])
         accuracy.main()
         told[folder] = json.loads(capsys.readouterr().out)
-    assert told["same"] == {"photos": 1, "sad": 0, "iou": 1}
-    assert told["half"] == {"photos": 1, "sad": 2.5, "iou": 0.5}
+    assert told["same"] == {"photos": 1, "sad": 0, "iou": 1, "edge": 0, "edge_delta_e": 0}
+    # 50 rows have lost 50 opaque pixels and one of 0.2; two and one of them are among the 5 pixels of the edge.
+    assert told["half"]["sad"] == pytest.approx(2.51) and told["half"]["iou"] == 0.5
+    assert told["half"]["edge"] == pytest.approx(0.5 * 2.2 / 5, abs=1e-3)
+    assert told["half"]["edge_delta_e"] > 1

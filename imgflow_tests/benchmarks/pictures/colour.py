@@ -1,0 +1,77 @@
+"""Colours at soft edges: mean ΔE against the true cutout in its soft edge, laid on black, white, green and red.
+
+With the true alpha, colours alone are judged; with imgflow's own, what a person sees.
+"""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from imgflow.samples import SCENES
+from imgflow_tests.benchmarks.frame import Options, Row
+from imgflow_tests.benchmarks.merit import GROUNDS, Bytes, Floats, edge_colour
+from imgflow_tests.benchmarks.pictures.bench import Bench, bench, mean, timing
+from imgflow_tests.benchmarks.pictures.inputs import LARGE, scenes
+
+OURS, PYMATTING, MATTE = "colour", "colour, pymatting", "matte"
+
+QUICK_SCENES = ("bicycle", "plush", "mug", "jug")
+
+
+def rows(options: Options) -> Iterator[Row]:
+    """Speed at 12 MP, then both kinds of figures."""
+    with bench(options) as prepared:
+        large = 1 if options.quick else 12
+        ran = prepared.run((OURS, PYMATTING), scenes(prepared.scratch / "speed", large, LARGE[1:2]))
+        yield timing(f"colour, {large} MP; reference: pymatting's multi-level", ran[OURS], ran[PYMATTING])
+        names = QUICK_SCENES if options.quick else tuple(SCENES)
+        for megapixels in (0.3,) if options.quick else (0.5, 2):
+            files = scenes(prepared.scratch / f"{megapixels}", megapixels, names)
+            yield _true_alpha(prepared, megapixels, files)
+            if prepared.model:
+                yield _own_alpha(prepared, megapixels, files)
+
+
+def _true_alpha(prepared: Bench, megapixels: float, files: Sequence[Path]) -> Row:
+    ran = prepared.run((OURS, PYMATTING), files, 1)
+    raw, ours, theirs = [], [], []
+    for file in files:
+        scene = np.load(file)
+        alpha = scene["alpha"].astype(np.float32) / 255
+        truth = scene["foreground"], alpha
+        raw.append(edge_colour(scene["photo"], alpha, *truth))
+        ours.append(edge_colour(ran[OURS].result(file), alpha, *truth))
+        theirs.append(edge_colour(ran[PYMATTING].result(file), alpha, *truth))
+    name = f"colour, {len(files)} scenes of {megapixels} MP, true alpha; reference: pymatting's multi-level"
+    return timing(name, ran[OURS], ran[PYMATTING], _figures(raw, ours) | _reference(raw, theirs))
+
+
+def _own_alpha(prepared: Bench, megapixels: float, files: Sequence[Path]) -> Row:
+    ran = prepared.run((MATTE,), files, 1)
+    raw, ours = [], []
+    for file in files:
+        scene = np.load(file)
+        truth: tuple[Bytes, Floats] = scene["foreground"], scene["alpha"].astype(np.float32) / 255
+        cutout = ran[MATTE].result(file)
+        alpha = cutout[..., 3].astype(np.float32) / 255
+        raw.append(edge_colour(scene["photo"], alpha, *truth))
+        ours.append(edge_colour(cutout[..., :3], alpha, *truth))
+    return Row(f"colour, {len(files)} scenes of {megapixels} MP, own alpha", figures=_figures(raw, ours))
+
+
+def _figures(raw: Sequence[dict[str, float]], ours: Sequence[dict[str, float]]) -> dict[str, float | str]:
+    """Means over the scenes, by ground; `smaller` is how many times the raw colours' ΔE is ours."""
+    figures: dict[str, float | str] = {"times smaller": _all(raw) / _all(ours), "raw dE": _all(raw), "dE": _all(ours)}
+    for ground in GROUNDS:
+        figures[f"{ground}: raw"] = mean([one[ground] for one in raw])
+        figures[ground] = mean([one[ground] for one in ours])
+    return figures
+
+
+def _reference(raw: Sequence[dict[str, float]], theirs: Sequence[dict[str, float]]) -> dict[str, float | str]:
+    return {"reference times smaller": _all(raw) / _all(theirs), "reference dE": _all(theirs)}
+
+
+def _all(told: Sequence[dict[str, float]]) -> float:
+    return mean([one[ground] for one in told for ground in GROUNDS])
