@@ -116,11 +116,11 @@ class MatteConfig(StageConfig):
         "that finds alpha, such as vitmatte-small",
     )
     band: Annotated[float, Field(gt=0, le=0.1)] = Field(
-        default=0.006, description="half width of the unknown band at certain edges, as a share of the longer side"
+        default=0.004, description="half width of the unknown band at certain edges, as a share of the longer side"
     )
     second_look: Literal["auto", "off"] = Field(
         default="auto",
-        description="auto: segmenters with a small input are also shown the product alone, if it is small in the photo",
+        description="auto: networks with a small input see the product alone too, and look again if the two disagree",
     )
     openings: Literal["auto", "off"] = Field(
         default="auto",

@@ -14,7 +14,7 @@ from imgflow.stages.closed_form import solve_alpha
 from imgflow.stages.foreground import clean_colours
 from imgflow.stages.guided_upsampling import enlarge_alpha
 from imgflow.stages.openings import Openings, find_openings
-from imgflow.stages.second_look import look_again
+from imgflow.stages.product import find_product
 from imgflow.stages.trimap import UNKNOWN, clean_mask, trimap
 
 MOST_PIXELS = 24_000_000
@@ -23,11 +23,8 @@ MOST_PIXELS = 24_000_000
 MOST_UNKNOWN = 2_000_000
 """Unknown pixels solved at full size (about 5 s on two cores); with more, the same is done."""
 
-LEAST_AREA = 2e-4
-"""Share of the photo that must be product (value 0.5 or more) for the segmenter to have found one."""
-
-LEAST_CONTRAST = 16.0
-"""Grey levels. A photo in which nothing was found and whose tones differ less than this over a coarse grid is blank."""
+WORKING_SIDE = 1280
+"""Longer side, pixels, of the copy on which the mask is made and cleaned, if the segmenter does not see more."""
 
 SEE_THROUGH = 0.1
 """A photo's own alpha that nowhere exceeds this shows nothing."""
@@ -55,7 +52,7 @@ def matte(
     Returns:
         A picture of the same size with alpha; details: `refine`, `input_alpha` (what was done with the photo's own
         transparency, or None), `confidence` (the segmenter's highest value), `weak` (it found nothing certain),
-        `second_look` (its look at the product alone was the better),
+        `looks` (how often it looked),
         `foreground_share`, `unknown_share`, `opened_share` (of the photo, ground seen through the product where the
         segmenter saw none), `iterations`, and `doubt` (why a person should look at the result) if
         there is one.
@@ -94,15 +91,16 @@ def _cut_out(
     photo: NDArray[np.uint8], config: MatteConfig, segmenter: Segmenter, matter: AlphaMatter | None
 ) -> tuple[NDArray[np.uint8], dict[str, Any]]:
     rgb = _at_most(photo, MOST_PIXELS)
-    mask, details = find_product(rgb, segmenter)
-    if config.second_look == "auto" and not details["weak"]:
-        mask, details["second_look"] = look_again(rgb, mask, segmenter)
-    mask = clean_mask(mask, rgb, config.clean, near=2 * config.band * max(mask.shape))
+    small = _at_most_side(rgb, max(WORKING_SIDE, segmenter.input_size))
+    mask, details = find_product(small, segmenter, again=config.second_look == "auto")
+    mask = clean_mask(mask, small, config.clean, near=2 * config.band * max(mask.shape))
     details |= {"refine": config.refine}
     if matter is not None or config.refine == "closed_form":
-        openings = find_openings(rgb, mask) if config.openings == "auto" else None
+        openings = find_openings(small, mask) if config.openings == "auto" else None
         mask, solved = _refine(rgb, mask, config.band, openings, matter)
         details |= solved | {"opened_share": round(openings.share(), 4) if openings else 0.0}
+    elif rgb is not small:
+        mask = _enlarged(mask, rgb.shape)
     if rgb is not photo:
         mask = enlarge_alpha(mask, rgb, photo)
     return _quantise(mask), details
@@ -120,6 +118,7 @@ def _refine(
 
     if openings:
         mask = openings.cut_mask(mask)
+    mask = _enlarged(mask, rgb.shape)
     regions = _regions(mask, band, openings)
     unknown = int((regions == UNKNOWN).sum())
     details: dict[str, Any] = {"unknown_share": round(unknown / mask.size, 4)}
@@ -142,39 +141,6 @@ def _regions(mask: NDArray[np.float32], band: float, openings: Openings | None) 
     return regions
 
 
-def find_product(rgb: NDArray[np.uint8], segmenter: Segmenter) -> tuple[NDArray[np.float32], dict[str, Any]]:
-    """The segmenter's mask and how sure it was.
-
-    A photo with content in which the segmenter is nowhere certain keeps its weak answer, stretched to the full range
-    and recorded as `weak`; it is for a person to judge.
-
-    Raises:
-        PhotoError: `no_foreground` if nothing was found and the photo is blank.
-    """
-    mask = np.fmax(segmenter(rgb), np.float32(0))  # what is not a number becomes 0
-    np.minimum(mask, 1, out=mask)
-    if mask.shape != rgb.shape[:2]:
-        raise ValueError(f"segmenter {segmenter.name} gave {mask.shape} for a photo of {rgb.shape[:2]}")
-    confidence = float(mask.max())
-    found = float((mask >= 0.5).mean()) >= LEAST_AREA
-    details: dict[str, Any] = {"confidence": round(confidence, 4), "weak": not found}
-    if found:
-        return mask, details
-    if coarse_contrast(rgb) < LEAST_CONTRAST or confidence <= 0:
-        raise PhotoError("no_foreground", f"the segmenter's highest value is {confidence:.2f}")
-    return np.asarray(mask / confidence, np.float32), details
-
-
-def coarse_contrast(rgb: NDArray[np.uint8]) -> float:
-    """Standard deviation of the tones over a grid of at most 16 x 16 cells, grey levels: noise averages out in it."""
-    import cv2
-
-    height, width = rgb.shape[:2]
-    grid = (min(16, max(2, width // 8)), min(16, max(2, height // 8)))
-    cells = cv2.resize(rgb, grid, interpolation=cv2.INTER_AREA).astype(np.float32)
-    return float(cells.std((0, 1)).max())
-
-
 def _quantise(alpha: NDArray[np.float32]) -> NDArray[np.uint8]:
     """To uint8; what is within 1 % of clear or opaque becomes so, since the solver never quite arrives."""
     stretched = (alpha - np.float32(0.01)) * np.float32(255 / 0.98)
@@ -195,6 +161,17 @@ def _at_most(rgb: NDArray[np.uint8], pixels: int) -> NDArray[np.uint8]:
     scale = (pixels / (height * width)) ** 0.5
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     return np.asarray(cv2.resize(rgb, size, interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def _at_most_side(rgb: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
+    longer = max(rgb.shape[:2])
+    return rgb if longer <= side else _at_most(rgb, int(rgb.shape[0] * rgb.shape[1] * (side / longer) ** 2))
+
+
+def _enlarged(mask: NDArray[np.float32], shape: tuple[int, ...]) -> NDArray[np.float32]:
+    import cv2
+
+    return np.asarray(cv2.resize(mask, shape[1::-1], interpolation=cv2.INTER_LINEAR), np.float32)
 
 
 def _shares(alpha: NDArray[np.uint8]) -> dict[str, Any]:

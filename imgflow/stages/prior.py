@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from imgflow.stages.colour_evidence import LocalColours, colour_evidence
 from imgflow.stages.trimap import LEAST_BAND
 
-SURE = 3e-3
+SURE = 0.05
 """Weight of the segmenter's alpha where it is certain, against a diagonal of the Laplacian of about 1."""
 
 UNSURE = 1e-3
@@ -18,7 +18,7 @@ DEEP_WEIGHT = 0.1
 DEEP_FROM = 4.0
 """Depth at which a region counts as wide, in half widths of the band."""
 
-COLOUR = 0.03
+COLOUR = 0.2
 """Weight of the alpha that colours tell, where they are fully to be trusted and the segmenter is undecided."""
 
 

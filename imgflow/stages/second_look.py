@@ -1,74 +1,107 @@
-"""A second look at the product alone, for networks that see little.
+"""More looks at the product, for networks that see little.
 
 A network with an input of 320 pixels sees a product that fills a fifth of the photo with 140. Shown the product's crop,
-it draws the edge two to three times better (rendered scenes with small products: SAD of its raw mask 6.0 to 1.7, 8.8 to
-3.0, 10.2 to 4.4). Now and then it takes the crop for something else. It then is less sure of it, or disagrees with what
-it saw first; such a look does not count.
+it draws the edge two to three times better. Now and then it takes the crop for something else; so it does with the
+photo itself: of 71 photos and scenes with truth, 17 masks of the crop were worse than those of the photo, 31 better.
+Where the two disagree, two more looks are taken, and the four vote. Looks that differ in framing and are mirrored err
+in different places (mean IoU of the photo alone .894, of the crop .903, of two to four looks .913, and 6 of the 71
+worse than the photo alone).
 """
+
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from imgflow.models.base import Segmenter
 
-SMALL_INPUT = 512
-"""Only networks that see at most so many pixels a side look twice: for the others it costs much and brings little."""
-
 SEEN = 0.3
 """What the first look gives at least this value may be the product."""
 
-MARGIN, LEAST_MARGIN = 0.12, 8
-"""Of the product's size, and in pixels: what is shown around it on each side."""
-
-MOST_SHARE = 0.75
-"""Of the photo: a larger crop shows nothing new."""
+MARGIN, TIGHT, LEAST_MARGIN = 0.12, 0.04, 8
+"""Of the product's size, and in pixels: what is shown around it on each side; in the second look, and in the last."""
 
 AGREEMENT = 0.94
-"""Intersection over union of the two looks, at least. Of 28 second looks at photos and scenes with truth, 21 agreed so
-far and were surer, 20 of them were better; of the 7 others 6 were worse."""
+"""Intersection over union from which on two looks see the same thing."""
+
+REFINED, VOTED = 1.5, 2.0
+"""Contrast given to the mean of two looks that agree, and to that of looks that do not: three of four decide."""
+
+
+class Frame(NamedTuple):
+    """A part of the photo, perhaps mirrored."""
+
+    top: int
+    bottom: int
+    left: int
+    right: int
+    mirrored: bool
+
+    def area(self) -> int:
+        """Pixels."""
+        return (self.bottom - self.top) * (self.right - self.left)
+
+    def part(self) -> tuple[slice, slice]:
+        """Rows and columns."""
+        return slice(self.top, self.bottom), slice(self.left, self.right)
 
 
 def look_again(
     rgb: NDArray[np.uint8], first: NDArray[np.float32], segmenter: Segmenter
-) -> tuple[NDArray[np.float32], bool]:
-    """The mask after a second look, if there was reason for one and it was the better.
+) -> tuple[NDArray[np.float32], int]:
+    """The mask after more looks.
 
     Args:
-        rgb: H x W x 3, uint8.
+        rgb: H x W x 3, uint8; not much larger than the network's input, since each look scales its part of it.
         first: H x W, 0 to 1, what the segmenter says of the whole photo.
         segmenter: looks again.
 
     Returns:
-        H x W, 0 to 1, and whether it is that of the second look.
+        H x W, 0 to 1, and the number of looks in all: 1, 2 or up to 4.
     """
-    box = _around_product(first) if segmenter.input_size <= SMALL_INPUT else None
-    if box is None:
-        return first, False
-    second = np.zeros_like(first)
-    second[box] = np.fmax(segmenter(np.ascontiguousarray(rgb[box])), np.float32(0))
-    is_better = _unsure_share(second) < _unsure_share(first) and _overlap(first, second) >= AGREEMENT
-    return (second, True) if is_better else (first, False)
+    height, width = first.shape
+    frame = _around_product(first, MARGIN, mirrored=True)
+    if frame is None:
+        return first, 1
+    whole = Frame(0, height, 0, width, mirrored=False)
+    looks = {whole: first, frame: _look(rgb, frame, segmenter)}
+    if _overlap(*looks.values()) >= AGREEMENT:
+        fineness = {each: 1 / each.area() for each in looks}
+        return _mean(looks, fineness, REFINED), 2
+    tight = _around_product(first, TIGHT, mirrored=False)
+    for each in (whole._replace(mirrored=True), tight):
+        if each is not None and each not in looks:
+            looks[each] = _look(rgb, each, segmenter)
+    return _mean(looks, dict.fromkeys(looks, 1.0), VOTED), len(looks)
 
 
-def _around_product(mask: NDArray[np.float32]) -> tuple[slice, slice] | None:
-    """Rows and columns of the crop; None if there is no product, or it fills the photo."""
+def _look(rgb: NDArray[np.uint8], frame: Frame, segmenter: Segmenter) -> NDArray[np.float32]:
+    step = -1 if frame.mirrored else 1
+    part = np.ascontiguousarray(rgb[frame.part()][:, ::step])
+    seen = np.zeros(rgb.shape[:2], np.float32)
+    seen[frame.part()] = np.clip(np.fmax(segmenter(part), np.float32(0)), 0, 1)[:, ::step]
+    return seen
+
+
+def _mean(looks: dict[Frame, NDArray[np.float32]], weights: dict[Frame, float], contrast: float) -> NDArray[np.float32]:
+    total = sum(weights.values())
+    mean = sum(look * np.float32(weights[frame] / total) for frame, look in looks.items())
+    return np.clip((mean - np.float32(0.5)) * np.float32(contrast) + np.float32(0.5), 0, 1)
+
+
+def _around_product(mask: NDArray[np.float32], margin: float, *, mirrored: bool) -> Frame | None:
+    """The crop; None if there is no product."""
     seen = mask >= SEEN
     rows, columns = np.flatnonzero(seen.any(1)), np.flatnonzero(seen.any(0))
     if not rows.size:
         return None
-    box = _widened(rows, mask.shape[0]), _widened(columns, mask.shape[1])
-    area = (box[0].stop - box[0].start) * (box[1].stop - box[1].start)
-    return box if area <= MOST_SHARE * mask.size else None
+    return Frame(*_widened(rows, mask.shape[0], margin), *_widened(columns, mask.shape[1], margin), mirrored)
 
 
-def _widened(places: NDArray[np.intp], length: int) -> slice:
+def _widened(places: NDArray[np.intp], length: int, margin: float) -> tuple[int, int]:
     first, end = int(places[0]), int(places[-1]) + 1
-    margin = int(MARGIN * (end - first)) + LEAST_MARGIN
-    return slice(max(0, first - margin), min(length, end + margin))
-
-
-def _unsure_share(mask: NDArray[np.float32]) -> float:
-    return float(((mask > 0.1) & (mask < 0.9)).sum()) / max(1, int((mask >= 0.5).sum()))
+    beyond = int(margin * (end - first)) + LEAST_MARGIN
+    return max(0, first - beyond), min(length, end + beyond)
 
 
 def _overlap(first: NDArray[np.float32], second: NDArray[np.float32]) -> float:
