@@ -1,17 +1,10 @@
 """The product's own colours at soft edges, so that no halo of the old ground shows on a new one."""
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
-from imgflow.stages.strips import enlarged_at, strips
-
 MOST_PIXELS = 4_000_000
 """The multi-level estimate runs on at most this many pixels; above, its answer is refined on the full photo."""
-
-PIXELS = 65_536
-"""Pixels refined at a time."""
 
 SMALL, MANY_ROUNDS, FEW_ROUNDS = 32, 10, 2
 """Up to this longer side a level of the estimate is gone over many times, beyond it few times."""
@@ -29,7 +22,7 @@ def clean_colours(rgb: NDArray[np.uint8], alpha: NDArray[np.uint8]) -> NDArray[n
     Opaque pixels keep their colours exactly. Transparent ones get the colour of the product nearby within a rim (so
     that viewers which scale colours and alpha apart show no dark fringe) and 0 beyond it (so that files stay small).
     Foreground and ground colours come from the multi-level method (Germer et al. 2020), on large photos at reduced
-    size; there each full-size pixel is then made to satisfy the compositing equation again (Forte 2021).
+    size; each full-size pixel is then made to satisfy the compositing equation (Forte 2021).
 
     Args:
         rgb: H x W x 3, uint8, the photo.
@@ -38,28 +31,23 @@ def clean_colours(rgb: NDArray[np.uint8], alpha: NDArray[np.uint8]) -> NDArray[n
     Returns:
         H x W x 3, uint8.
     """
+    from imgflow.stages.foreground_kernel import finish_colours
+
+    cleaned = np.zeros_like(rgb)
+    if not (alpha > 0).any():
+        return cleaned
+    soft = _soft(alpha, rim_width(alpha.shape))
+    product, ground = _estimate(rgb, alpha, soft)
+    finish_colours(rgb, alpha, soft, product, ground, cleaned)
+    return cleaned
+
+
+def _soft(alpha: NDArray[np.uint8], rim: float) -> NDArray[np.uint8]:
+    """1 where a colour is to be found: what is neither opaque nor farther outside than `rim`, pixels."""
     import cv2
 
-    shape = alpha.shape
-    near = cv2.distanceTransform((alpha == 0).astype(np.uint8), cv2.DIST_L2, 3) <= rim_width(shape)
-    opaque = alpha == 255
-    cleaned = cv2.bitwise_and(rgb, rgb, mask=opaque.view(np.uint8))
-    soft = near & ~opaque
-    where = np.flatnonzero(soft).astype(np.int32)
-    if not where.size or not (alpha > 0).any():
-        return np.asarray(cleaned, np.uint8)
-    product, ground = _estimate(rgb, alpha, soft)
-    pixels, opacities, result = rgb.reshape(-1, 3), alpha.ravel(), cleaned.reshape(-1, 3)
-    for part in strips(where.size, PIXELS):
-        some = where[part]
-        own = enlarged_at(product, some, shape)
-        if product.shape[:2] != shape:
-            opacity = opacities[some, None] / np.float32(255)
-            below = enlarged_at(ground, some, shape)
-            missing = pixels[some] / np.float32(255) - opacity * own - (1 - opacity) * below
-            own = own + opacity * missing / (opacity**2 + (1 - opacity) ** 2)
-        result[some] = np.rint(np.clip(own, 0, 1) * 255)
-    return np.asarray(cleaned, np.uint8)
+    near = cv2.distanceTransform((alpha == 0).view(np.uint8), cv2.DIST_L2, 3) <= rim
+    return (near & (alpha != 255)).view(np.uint8)
 
 
 def rim_width(shape: tuple[int, ...]) -> float:
@@ -68,7 +56,7 @@ def rim_width(shape: tuple[int, ...]) -> float:
 
 
 def _estimate(
-    rgb: NDArray[np.uint8], alpha: NDArray[np.uint8], soft: NDArray[np.bool_]
+    rgb: NDArray[np.uint8], alpha: NDArray[np.uint8], soft: NDArray[np.uint8]
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Colours of product and ground, at the photo's size or smaller; they mean something where `soft`.
 
@@ -77,34 +65,33 @@ def _estimate(
     """
     import cv2
 
-    from imgflow.stages.foreground_kernel import smooth_colours
+    from imgflow.stages.foreground_kernel import next_level, smooth_colours
 
-    active = soft.view(np.uint8)
+    active = soft
     scale = min(1.0, (MOST_PIXELS / alpha.size) ** 0.5)
     if scale < 1:
         size = (max(1, round(alpha.shape[1] * scale)), max(1, round(alpha.shape[0] * scale)))
-        rgb = np.asarray(cv2.resize(rgb, size, interpolation=cv2.INTER_AREA), np.uint8)
-        alpha = np.asarray(cv2.resize(alpha, size, interpolation=cv2.INTER_AREA), np.uint8)
-        active = np.asarray(cv2.resize(active * 255, size, interpolation=cv2.INTER_AREA), np.uint8)
+        rgb, alpha, active = (
+            np.asarray(cv2.resize(full, size, interpolation=cv2.INTER_AREA), np.uint8) for full in (rgb, alpha, active)
+        )
     height, width = alpha.shape
     product, ground = (_mean_colour(rgb, alpha > 229), _mean_colour(rgb, alpha < 26))
     levels = max(1, int(np.ceil(np.log2(max(height, width)))))
     for level in range(levels + 1):
         size = (round(width ** (level / levels)), round(height ** (level / levels)))
-
-        def sized(picture: NDArray[Any], size: tuple[int, int] = size) -> NDArray[Any]:
-            return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_NEAREST))
-
-        colours, opacity, product, ground = sized(rgb), sized(alpha), sized(product), sized(ground)
+        colours, opacity = (
+            np.asarray(cv2.resize(full, size, interpolation=cv2.INTER_NEAREST)) for full in (rgb, alpha)
+        )
         if max(size) <= WHOLE:
-            work = np.ones_like(opacity)
+            work = wanted = np.ones_like(opacity)
         else:
             work = np.asarray(cv2.resize(active, size, interpolation=cv2.INTER_AREA))
-            work = cv2.dilate((work > 0).astype(np.uint8), np.ones((5, 5), np.uint8))
-            product[opacity == 255] = colours[opacity == 255] / np.float32(255)
-            ground[opacity == 0] = colours[opacity == 0] / np.float32(255)
-        rounds = FEW_ROUNDS if max(size) > SMALL else MANY_ROUNDS
-        smooth_colours(colours, opacity, np.asarray(work, np.uint8), rounds, product, ground)
+            work = np.asarray(cv2.dilate(work, np.ones((5, 5), np.uint8)), np.uint8)
+            wanted = np.asarray(cv2.dilate(work, np.ones((3, 3), np.uint8)), np.uint8)
+        small_product, small_ground = product, ground
+        product, ground = (np.zeros((size[1], size[0], 3), np.float32) for _ in range(2))
+        next_level(colours, opacity, wanted, small_product, small_ground, product, ground)
+        smooth_colours(colours, opacity, work, FEW_ROUNDS if max(size) > SMALL else MANY_ROUNDS, product, ground)
     return product, ground
 
 
