@@ -13,7 +13,7 @@ from imgflow.stages.shrinkage import without_noise
 VISIBLE_NOISE = 1.7
 """Grey levels. What is less is left alone: it is hardly seen, and may be the ground's own fine texture."""
 
-FULL_NOISE = 2.2
+FULL_NOISE = 1.9
 """Grey levels. From here on noise is taken out as `strength` says; at `VISIBLE_NOISE` half of that, in between more."""
 
 NLM_STRENGTH = (3.0, 15.0)

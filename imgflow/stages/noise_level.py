@@ -19,7 +19,11 @@ MOST_BLOCKS = 12_000
 """Blocks looked at in a photo of any size, evenly spread. The distance between two is odd: JPEG's own blocks, which are
 smoother inside than across their borders, are so met in all positions."""
 
-FEWEST_BLOCKS = 64
+FEWEST_PIXELS = 50_000
+"""A smaller picture has been scaled down, and its noise with it; texture in it cannot be told from noise."""
+
+FEWEST_BLOCKS = 250
+"""With fewer that are not clipped nothing can be said."""
 
 TONES = 6
 """Noise depends on brightness: it is measured apart in this many ranges with equally many blocks."""
@@ -137,7 +141,7 @@ def noise_of(rgb: NDArray[np.uint8]) -> Noise:
 def _coefficients(rgb: NDArray[np.uint8]) -> FloatArray:
     """Cosine transforms of blocks all over the photo that are not clipped: N x 3 x 64."""
     height, width = rgb.shape[:2]
-    if min(height, width) < SIDE:
+    if min(height, width) < SIDE or height * width < FEWEST_PIXELS:
         return np.empty((0, 3, SIDE * SIDE), np.float32)
     step = max(3, int(np.sqrt(height * width / MOST_BLOCKS))) | 1
     windows = np.lib.stride_tricks.sliding_window_view(rgb, (SIDE, SIDE), axis=(0, 1))[::step, ::step]

@@ -125,7 +125,7 @@ def _shrunk(opponent: FloatArray, noise: Noise, strength: float, scale: int) -> 
 
     height, width = opponent.shape[:2]
     padding = (SIDE, SIDE + height % 2, SIDE, SIDE + width % 2)
-    padded = cv2.copyMakeBorder(opponent, *padding, cv2.BORDER_REFLECT_101)
+    padded = np.asarray(cv2.copyMakeBorder(opponent, *padding, cv2.BORDER_REFLECT_101), np.float32)
     tones = np.stack([np.interp(np.arange(256), noise.tones, noise.deviation[:, channel] ** 2) for channel in range(3)])
     variance = coarser(noise.spectrum, scale)
     if scale == 0:

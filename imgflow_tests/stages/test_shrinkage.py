@@ -46,7 +46,7 @@ def test_blotches_wider_than_a_block_are_reduced():
 
 def test_noise_is_taken_only_where_its_tone_is():
     ramp = np.repeat([60, 200], 128).astype(np.uint8)
-    photo = camera_noise(np.tile(ramp[None, :, None], (128, 1, 3)), 5)
+    photo = camera_noise(np.tile(ramp[None, :, None], (256, 1, 3)), 5)
     spectrum = noise_of(photo).spectrum
     dark = Noise(np.array([60, 130, 131], np.float32), np.float32([[5] * 3, [5] * 3, [0] * 3]), spectrum)
     cleaned = without_noise(photo, dark, 0.5)
