@@ -33,11 +33,11 @@ ENV LD_LIBRARY_PATH=/opt/imgflow/lib/python3.12/site-packages/nvidia/cu13/lib:/o
     NVIDIA_VISIBLE_DEVICES=all \
     NVIDIA_DRIVER_CAPABILITIES=compute,utility
 USER imgflow
-RUN python -c 'from imgflow.stages.closed_form import warm_up; warm_up()'
+RUN python -c 'from imgflow.stages.warm_up import warm_up; warm_up()'
 
 # The last target, so that a plain `docker build .` makes it.
 FROM base AS cpu
 USER imgflow
 # The matting kernels are compiled here (40 s) and not at the first photo. On another type of processor than the build
 # machine's numba compiles them once more, into the same folder.
-RUN python -c 'from imgflow.stages.closed_form import warm_up; warm_up()'
+RUN python -c 'from imgflow.stages.warm_up import warm_up; warm_up()'

@@ -24,7 +24,7 @@ $(VENV)/python:
 # The matting solver's kernels are compiled once (a few seconds); the result stays in the environment.
 $(VENV)/base: $(VENV)/python pyproject.toml constraints.txt
 	$(PIP) install --quiet --constraint constraints.txt --editable .
-	$(BIN)/python -c 'from imgflow.stages.closed_form import warm_up; warm_up()'
+	$(BIN)/python -c 'from imgflow.stages.warm_up import warm_up; warm_up()'
 	touch $@
 
 $(VENV)/dev: $(VENV)/base

@@ -67,16 +67,17 @@ class StageConfig(BaseModel):
 class DenoiseConfig(StageConfig):
     """Noise removal."""
 
-    code_version: ClassVar[str] = "2"
+    code_version: ClassVar[str] = "3"
 
     method: Names = Field(
         default="auto",
-        description="auto measures the noise first and leaves clean photos as they are; bilateral; nlm is non-local "
-        "means; or a model that denoises",
+        description="auto measures the noise, takes out that, and leaves clean photos as they are; bilateral; nlm is "
+        "non-local means; or a model that denoises",
     )
     strength: Share = Field(
         default=0.5,
-        description="0 does next to nothing, 1 smooths most (nlm: filter strength h from 3 to 15); no matter to models",
+        description="0 does next to nothing, 1 smooths most; auto: 0.5 takes out the noise as measured, 1 twice its "
+        "variance; nlm: filter strength h from 3 to 15; no matter to models",
     )
 
     def chains(self) -> dict[str, Chain]:

@@ -49,27 +49,6 @@ def solve_alpha(rgb: NDArray[np.uint8], trimap: NDArray[np.uint8], guess: NDArra
     return _solve(rgb, trimap, guess, band, local_colours(rgb, guess))
 
 
-def warm_up() -> None:
-    """Compiles all kernels of the matte stage (once) on a tiny picture.
-
-    Meant for install time; numba keeps the result in its cache.
-    """
-    from imgflow.stages.foreground import clean_colours
-    from imgflow.stages.trimap import clean_mask
-
-    rgb = np.zeros((24, 24, 3), np.uint8)
-    rgb[:, 12:] = 200
-    mask = np.zeros((24, 24), np.float32)
-    mask[2:22, 2:16], mask[8:10, 8:10], mask[4, 20] = 1, 0, 1
-    clean_mask(mask, rgb, smallest=0.5, near=1)
-    trimap = np.full((24, 24), UNKNOWN, np.uint8)
-    trimap[:, :4], trimap[:, -4:] = BACKGROUND, FOREGROUND
-    for writeable in (True, False):  # numba compiles for arrays that may not be written to apart
-        rgb.flags.writeable = writeable
-        alpha = solve_alpha(rgb, trimap, np.full((24, 24), 0.5, np.float32), band=2).alpha
-        clean_colours(rgb, np.rint(alpha * 255).astype(np.uint8))
-
-
 def _solve(
     rgb: NDArray[np.uint8], trimap: NDArray[np.uint8], guess: NDArray[np.float32], band: float, colours: LocalColours
 ) -> Solution:

@@ -3,7 +3,7 @@ import pytest
 
 from imgflow.stages import closed_form
 from imgflow.stages.band_solver import find_band
-from imgflow.stages.closed_form import solve_alpha, warm_up
+from imgflow.stages.closed_form import solve_alpha
 from imgflow.stages.trimap import BACKGROUND, FOREGROUND, UNKNOWN, trimap
 from imgflow_tests.stages.scenes import BlurredTruth, bicycle, box, fringe, scene
 
@@ -33,10 +33,6 @@ def test_thin_parts_are_unknown_not_ground():
     regions = trimap(alpha, band=5)
     assert (regions[:, 50] != BACKGROUND).all()
     assert (regions[85, 40:60] == FOREGROUND).all() and (regions[10, :20] == BACKGROUND).all()
-
-
-def test_warm_up_runs():
-    warm_up()
 
 
 @pytest.mark.parametrize("shape", [fringe, bicycle])

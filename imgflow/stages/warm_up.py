@@ -1,0 +1,32 @@
+"""Compiling the stages' kernels ahead of the first photo."""
+
+import numpy as np
+
+from imgflow.stages.trimap import BACKGROUND, FOREGROUND, UNKNOWN
+
+
+def warm_up() -> None:
+    """Compiles the kernels of all stages (once) on a tiny picture.
+
+    Meant for install time; numba keeps the result in its cache.
+    """
+    from imgflow.stages.closed_form import solve_alpha
+    from imgflow.stages.foreground import clean_colours
+    from imgflow.stages.ground_kernel import FIELDS, THING, TONE, lift_rows
+    from imgflow.stages.noise_level import NOISELESS
+    from imgflow.stages.shrinkage import without_noise
+    from imgflow.stages.trimap import clean_mask
+
+    rgb = np.zeros((24, 24, 3), np.uint8)
+    rgb[:, 12:] = 200
+    mask = np.zeros((24, 24), np.float32)
+    mask[2:22, 2:16], mask[8:10, 8:10], mask[4, 20] = 1, 0, 1
+    clean_mask(mask, rgb, smallest=0.5, near=1)
+    trimap = np.full((24, 24), UNKNOWN, np.uint8)
+    trimap[:, :4], trimap[:, -4:] = BACKGROUND, FOREGROUND
+    without_noise(rgb, NOISELESS, 0.5)
+    lift_rows(rgb.copy(), np.zeros((8, 8, FIELDS), np.float32), np.ones((8, 8), np.uint8), TONE, THING, 0, len(rgb))
+    for writeable in (True, False):  # numba compiles for arrays that may not be written to apart
+        rgb.flags.writeable = writeable
+        alpha = solve_alpha(rgb, trimap, np.full((24, 24), 0.5, np.float32), band=2).alpha
+        clean_colours(rgb, np.rint(alpha * 255).astype(np.uint8))
