@@ -4,7 +4,9 @@ A network of many small steps leaves a GPU waiting for Python: Swin-L alone star
 pays where the input always has the same size, since each new size is compiled anew, for a minute or more; so it is for
 segmenters, and asked for (`IMGFLOW_COMPILE`), since the first photo of every worker waits for it.
 
-On a CPU there is nothing to gain. Measured, BiRefNet Swin-T at 512 pixels: see `OPTIONS`.
+On a CPU networks run as they are: BiRefNet falls into 36 graphs there, around the kernels that are numba's, and having
+them captured gains nothing (Swin-T at 256 pixels: 2.09 CPU seconds, 2.12 without). What PyTorch's C++ backend would
+make of them is not known: it had not compiled them after half a minute of CPU time.
 """
 
 from collections.abc import Mapping

@@ -4,6 +4,7 @@ import json
 import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,7 @@ from imgflow.models.pytorch.published import read_state  # noqa: E402
 from imgflow.models.pytorch.segmenter import InputSize, TorchSegmenter, scaled  # noqa: E402
 from imgflow.models.pytorch.swin import SIZES  # noqa: E402
 from imgflow.models.runtime import Runtime  # noqa: E402
+from imgflow_tests.models import test_present  # noqa: E402
 from imgflow_tests.models.pytorch.test_swin import Shapes, made_up, noise, published_swin  # noqa: E402
 
 WIDTH, HEIGHT = 160, 96
@@ -159,6 +161,15 @@ def test_the_logits_are_those_of_the_public_implementation(folder: Path, order: 
 def test_the_orders_of_patches_differ_visibly() -> None:
     differences = np.abs(np.subtract(GOLDEN["wg_hg_c"], GOLDEN["c_hg_wg"]))
     assert differences.max() > 0.05, "the golden numbers could not tell one order from the other"
+
+
+@pytest.mark.parametrize("order", ["wg_hg_c", "c_hg_wg"])
+def test_the_check_of_real_weights_finds_their_order(order: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the truth is what these weights give in one order, that one is told; see test_present.py."""
+    right = load(described(patch_order=order), folder, Runtime(device="cpu"))(golden_photo())
+    scene = SimpleNamespace(photo=golden_photo(), alpha=right)
+    monkeypatch.setattr(test_present, "render", lambda *_, **__: scene)
+    assert test_present.errors_by_order(described(patch_order="c_hg_wg"), folder, ["any"])[0] == order
 
 
 def test_bf16_comes_close_and_an_order_taken_from_config_json_is_a_fallback(folder: Path) -> None:
