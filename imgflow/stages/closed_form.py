@@ -45,11 +45,12 @@ def solve_alpha(rgb: NDArray[np.uint8], trimap: NDArray[np.uint8], guess: NDArra
 
 
 def warm_up() -> None:
-    """Compiles the solver's and the foreground estimator's kernels (once) on a tiny picture.
+    """Compiles the kernels of solver, foreground estimator and shadow stage (once) on a tiny picture.
 
     Meant for install time; numba keeps the result in its cache.
     """
     from imgflow.stages.foreground import clean_colours
+    from imgflow.stages.ground_kernel import FIELDS, THING, TONE, lift_rows
 
     rgb = np.zeros((24, 24, 3), np.uint8)
     rgb[:, 12:] = 200
@@ -57,6 +58,7 @@ def warm_up() -> None:
     trimap[:, :4], trimap[:, -4:] = BACKGROUND, FOREGROUND
     alpha = solve_alpha(rgb, trimap, np.full((24, 24), 0.5, np.float32), band=2).alpha
     clean_colours(rgb, np.rint(alpha * 255).astype(np.uint8))
+    lift_rows(rgb, np.zeros((8, 8, FIELDS), np.float32), np.ones((8, 8), np.uint8), TONE, THING, 0, len(rgb))
 
 
 def _solve(
