@@ -88,7 +88,7 @@ class DenoiseConfig(StageConfig):
 class ShadowConfig(StageConfig):
     """Cast-shadow removal. Only the ground changes, except with `retinex`."""
 
-    code_version: ClassVar[str] = "2"
+    code_version: ClassVar[str] = "3"
 
     method: Literal["background_gain", "retinex"] = Field(
         default="background_gain",
@@ -96,6 +96,9 @@ class ShadowConfig(StageConfig):
     )
     strength: Share = Field(default=1.0, description="share of the shadow that is taken away")
     keep_contact: Share = Field(default=0.0, description="share of the soft shadow right at the product that is kept")
+    even_light: Share = Field(
+        default=0.0, description="share of the ground's uneven light that is evened out, shadow or not"
+    )
     model: Names = Field(default="u2netp", description="segmenter that tells product from ground; auto: the best here")
 
     def chains(self) -> dict[str, Chain]:

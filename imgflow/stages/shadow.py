@@ -1,40 +1,43 @@
 """Taking the cast shadow away. `background_gain` changes nothing but the ground."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 from numpy.typing import NDArray
 
+from imgflow.cores import usable_cores
 from imgflow.models.base import Segmenter
 from imgflow.photos.picture import Picture
 from imgflow.recipe import ShadowConfig
 from imgflow.stages.base import StageOutput
+from imgflow.stages.channels import greatest_of
 from imgflow.stages.ground import Ground, find_ground
 from imgflow.stages.retinex import lift_dark_tones
-from imgflow.stages.strips import enlarged_at, strips
+from imgflow.stages.strips import strips
 
-LIKE = 0.1
-"""Natural logarithm: how far from the shaded ground's colour a pixel at the product's edge may be, to be ground."""
+LONGER_SIDE = 768
+"""Light is smooth, so it is measured on a copy of at most this longer side, pixels."""
 
-THING = 0.3
-"""Natural logarithm: from here on a pixel on the ground is a thing that the segmenter missed, such as a thin part."""
+ROWS = 128
+"""Rows of the photo that a thread takes at a time."""
 
-
-PIXELS = 65_536
-"""Pixels worked on at a time."""
+FAINT = 0.002
+"""Change, as a share of a grey level, that no pixel shows."""
 
 
 def remove_shadow(picture: Picture, config: ShadowConfig, segmenter: Segmenter | None) -> StageOutput:
     """Evens out the shadow that the product casts on its ground; a photo that is cut out already stays.
 
-    `background_gain` fits the ground's light from ground pixels alone and multiplies each pixel of the ground by
-    what the shadow took; texture stays, and so does every pixel of the product. Where what surrounds the product is not
-    one smooth ground, or has no shadow, no bit changes. `retinex` is the literal LAB rule; it lifts dark products and
-    needs no segmenter.
+    `background_gain` measures the ground's light from ground pixels alone, on a small copy, and multiplies each pixel
+    of the ground by what the shadow took; texture stays, and so does every pixel of the product. Where what surrounds
+    the product is not one smooth ground, or has no shadow, no bit changes. `retinex` is the literal LAB rule; it lifts
+    dark products and needs no segmenter.
 
     Returns:
         The picture; details: `method` that ran ("none" where nothing was done, with the `reason`), and for
         `background_gain` `shadow_share` (of the photo) and `ground_fit` (share of the surroundings that fits a ground).
     """
-    if config.strength == 0:
+    if config.strength == 0 and config.even_light == 0:
         return StageOutput(picture, {"method": "none", "reason": "strength is 0"})
     if picture.alpha is not None:
         # Its own transparency says that what is left is the product.
@@ -44,44 +47,51 @@ def remove_shadow(picture: Picture, config: ShadowConfig, segmenter: Segmenter |
         return StageOutput(Picture(lifted), {"method": "retinex"})
     if segmenter is None:
         raise ValueError(f"the method {config.method} needs a segmenter")
-    ground = find_ground(picture.rgb, segmenter(picture.rgb), config.keep_contact)
-    if ground.gain is None:
+    small = _small(picture.rgb, max(LONGER_SIDE, segmenter.input_size))
+    likely = segmenter(small)
+    ground = find_ground(*_measured(small, likely), config)
+    if ground.lift is None:
         return StageOutput(picture, {"method": "none", "reason": ground.reason} | ground.details)
-    rgb = _apply_gain(picture.rgb, ground, config.strength)
-    return StageOutput(Picture(rgb), {"method": "background_gain"} | ground.details)
+    return StageOutput(Picture(_lit(picture.rgb, ground)), {"method": "background_gain"} | ground.details)
 
 
-def _apply_gain(rgb: NDArray[np.uint8], ground: Ground, strength: float) -> NDArray[np.uint8]:
-    """Gives the ground its light back, where some is missing; everywhere else every bit stays.
-
-    Close to the product's edge, where the segmenter is too coarse to tell, a pixel is ground if it has the colour
-    which the ground has in this shadow: so the shadow goes right up to the edge, and the product is not lit with it.
-    """
-    assert ground.gain is not None
-    result = rgb.copy()
-    pixels = result.reshape(-1, 3)
-    fields = np.dstack([ground.gain, ground.shaded, ground.certain, ground.possible])
-    where = _dark_pixels(ground.gain, rgb.shape)
-    for part in strips(where.size, PIXELS):
-        some = where[part]
-        found = enlarged_at(fields, some, rgb.shape)
-        gain, shaded, certain, possible = found[:, :3], found[:, 3:6], found[:, 6], found[:, 7]
-        dark = pixels[some].astype(np.float32)
-        unlike = np.abs(np.log(dark + 1) - shaded).max(1)
-        thing = np.clip(unlike / THING - 1, 0, 1)
-        alike = np.clip(2 - unlike / max(LIKE, 4 * ground.texture), 0, 1)
-        share = certain * (1 - thing) + (1 - certain) * possible * alike
-        lift = strength * gain * share[:, None]
-        changed = (lift > 1e-3).any(1)
-        lifted = np.rint(np.clip(dark[changed] * np.exp(lift[changed]), 0, 255))
-        pixels[some[changed]] = lifted.astype(np.uint8)
-    return result
-
-
-def _dark_pixels(gain: NDArray[np.float32], shape: tuple[int, ...]) -> NDArray[np.int32]:
-    """Flat indices of the large photo's pixels which the small field says anything about."""
+def _small(rgb: NDArray[np.uint8], longer_side: int) -> NDArray[np.uint8]:
     import cv2
 
-    dark = cv2.dilate(np.asarray((gain > 0).any(2), np.uint8), np.ones((3, 3), np.uint8))
-    large = np.asarray(cv2.resize(dark, shape[1::-1], interpolation=cv2.INTER_NEAREST))
-    return np.flatnonzero(large).astype(np.int32)
+    height, width = rgb.shape[:2]
+    scale = longer_side / max(height, width)
+    if scale >= 1:
+        return rgb
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    return np.asarray(cv2.resize(rgb, size, interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def _measured(small: NDArray[np.uint8], likely: NDArray[np.float32]) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+    """Both at the size at which light is measured, whatever size the segmenter wanted."""
+    import cv2
+
+    smaller = _small(small, LONGER_SIDE)
+    if smaller.shape == small.shape:
+        return small, likely
+    return smaller, np.asarray(cv2.resize(likely, smaller.shape[1::-1], interpolation=cv2.INTER_AREA), np.float32)
+
+
+def _lit(rgb: NDArray[np.uint8], ground: Ground) -> NDArray[np.uint8]:
+    import cv2
+
+    from imgflow.stages.ground_kernel import THING, TONE, lift_rows
+
+    assert ground.lift is not None and ground.edge is not None
+    factor = np.expm1(ground.lift)
+    fields = np.dstack([factor, ground.shaded, ground.edge.away, ground.edge.product])
+    changing = (greatest_of(np.abs(factor)) > FAINT) & (ground.edge.away > -1.5)
+    active = np.asarray(cv2.dilate(changing.astype(np.uint8), np.ones((3, 3), np.uint8)))
+    thing = np.float32(max(THING, 6 * ground.texture))
+    result = rgb.copy()
+
+    def work(rows: slice) -> None:
+        lift_rows(result, fields, active, TONE, thing, rows.start, rows.stop)
+
+    with ThreadPoolExecutor(max_workers=usable_cores()) as pool:
+        list(pool.map(work, strips(len(rgb), ROWS)))
+    return result

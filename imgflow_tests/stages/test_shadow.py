@@ -16,7 +16,7 @@ SHADOWED = {
 
 
 def run(scene, alpha=None, segmenter=None, **config):
-    segmenter = segmenter or BlurredTruth(scene.alpha, 160)
+    segmenter = segmenter or BlurredTruth(scene.alpha, 320)
     return remove_shadow(Picture(scene.rgb, alpha), ShadowConfig(**config), segmenter)
 
 
@@ -113,3 +113,52 @@ def test_retinex_is_the_literal_rule_and_lifts_dark_products():
     assert delta_e(output.picture.rgb, shadowed.rgb)[product].mean() > 5
     gain = output.picture.rgb[product].astype(float).mean() / shadowed.rgb[product].mean()
     assert 1.2 < gain < 2.1
+
+
+def uneven(product=(60, 70, 160), **options):
+    """A lit, shadowed ground that loses a third of its light, and some of its red, from left to right."""
+    shadowed = scene(box(480, 640), product, **options)
+    fall = np.linspace(1, 0.65, 640)[None, :, None] ** np.array([1.15, 1.0, 0.95])
+    falls = np.where(shadowed.alpha[..., None] > 0, 1, fall)
+    return np.rint(shadowed.rgb * falls).astype(np.uint8), shadowed
+
+
+def test_uneven_light_is_evened_out_on_request_only():
+    rgb, shadowed = uneven(shadow=0.35)
+    segmenter = BlurredTruth(shadowed.alpha, 320)
+    ground = cv2.erode((shadowed.alpha == 0).astype(np.uint8), np.ones((21, 21))) > 0
+
+    def spread(**config):
+        output = remove_shadow(Picture(rgb), ShadowConfig(**config), segmenter).picture.rgb
+        product = shadowed.alpha > 0.5
+        assert delta_e(output, rgb)[product].mean() < 0.2
+        smooth = cv2.GaussianBlur(output.astype(np.float32), (0, 0), 4)
+        return smooth[ground].std(0).max()
+
+    assert spread() > 10
+    assert spread(even_light=1.0) < 3
+    assert spread(even_light=1.0) < spread(even_light=0.5) < spread()
+
+
+def test_a_tinted_shadow_gets_its_hue_back():
+    shadowed = SHADOWED["textured ground"]
+    tinted = np.rint(shadowed.clean * (shadowed.rgb / np.maximum(shadowed.clean, 1.0)) ** np.array([1.15, 1, 0.85]))
+    rgb = np.where(shadowed.alpha[..., None] > 0, shadowed.rgb, np.clip(tinted, 0, 255)).astype(np.uint8)
+    output = remove_shadow(Picture(rgb), ShadowConfig(), BlurredTruth(shadowed.alpha, 320)).picture.rgb
+
+    def hue(picture):
+        lab = cv2.cvtColor(picture[None].astype(np.float32) / 255, cv2.COLOR_RGB2Lab)[0]
+        return lab[:, 1:].mean(0)
+
+    dark = shadowed.shadow
+    wanted = hue(shadowed.clean[dark])
+    assert np.linalg.norm(hue(output[dark]) - wanted) < 1.0 < np.linalg.norm(hue(rgb[dark]) - wanted)
+
+
+def test_where_the_segmenter_is_unsure_nothing_is_lit():
+    shadowed = SHADOWED["white on white"]
+    doubtful = np.where(shadowed.alpha > 0.5, 0.5, 0).astype(np.float32)
+    doubtful[100:240, 200:300] = 1
+    output = run(shadowed, segmenter=Finds(doubtful))
+    assert output.details["reason"] == "the segmenter is unsure what is product"
+    assert np.array_equal(output.picture.rgb, shadowed.rgb)

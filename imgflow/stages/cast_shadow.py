@@ -1,0 +1,258 @@
+"""What a cast shadow takes from the ground: only darkness that behaves like one counts.
+
+A shadow takes the same share of light from all that lies in it. So it keeps the ground's texture and nearly its hue, it
+begins at the product, it ends on lit ground, and it is darker than the unevenness that the ground has anyway. What is
+otherwise (a fold, a wall, a cable, a part of the product that the segmenter missed) is left as it is.
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imgflow.stages.channels import greatest_of, mean_of
+from imgflow.stages.ground_light import Light
+from imgflow.stages.product_edge import BAND, ProductEdge, nearest
+
+NOTICEABLE = 0.012
+"""Natural logarithm: what is weaker than this is left alone; from twice this on all is taken."""
+
+UNEVEN = 2.5
+"""Standard deviations of the lit ground's broad unevenness below which a darkness is no shadow."""
+
+FAR = 0.1
+"""How far from the product that unevenness is measured, as a share of the longer side. Also, no more than a tenth of
+the ground there may be as dark as what counts as shadow."""
+
+DEEPEST = 2.5
+"""Natural logarithm. What is darker than the ground by more than this is a thing, not a shadow."""
+
+TINT, TINT_OF_DEPTH = 0.05, 0.1
+"""Natural logarithm, and share of the depth: how far the channels may be from the shadow's own tint."""
+
+MOST_TINT = 0.3
+"""How far that tint may be from grey, as a share of the depth. The light in a shadow is the room's or the sky's, whose
+colour is another than the lamp's or the sun's, but the same all over the shadow."""
+
+TELLING = 0.1
+"""Natural logarithm: a darkness from which on it tells the shadow's tint."""
+
+SOFT = 0.06
+"""Natural logarithm: what is narrow and stands out from its surroundings by more than this is a thing."""
+
+WIDE, BLACK = 5, 0.7
+"""Times as wide may be what stands out by more than this (natural logarithm): a black thing on the ground."""
+
+SHARP = 0.5
+"""Share of that by which a thing's side rises over two pixels. A narrow shadow's sides are softer."""
+
+NARROW = 0.005
+"""Half of the width up to which that is narrow, as a share of the longer side."""
+
+ENDS_ON_LIT_GROUND = 0.5
+"""Share of a shadow's outline, but for where it meets the product or leaves the photo, that must border lit ground."""
+
+MOST_OF_FRAME = 0.25
+"""Share of the photo's border that a shadow may leave by. More, and it is a wall or a second ground."""
+
+MOSTLY = 0.4
+"""Share of a shadow that must be clean of things."""
+
+ROUGHER = 2.5
+"""Times the lit ground's local contrast which is too much for the same ground in a shadow."""
+
+LEAST_ROUGH = 0.012
+"""Natural logarithm: local contrast that noise may bring anywhere."""
+
+
+LEAST_TELLING = 50
+"""Pixels of the small copy that do so."""
+
+DOUBT = (0.3, 1.0), (0.6, 0.05)
+"""The deeper a darkness, the surer must be the segmenter that it is ground: the foot of a product is dark, too, and has
+no edge that one sees. Depths (natural logarithm), and the answers up to which they count."""
+
+SQUARE = np.ones((3, 3), np.uint8)
+
+
+class Shadow(NamedTuple):
+    """A shadow on the ground."""
+
+    gain: NDArray[np.float32]
+    """h x w x 3, natural logarithm of what gives each channel its light back, 0 or more."""
+    refused: float
+    """Share of the photo that is dark beside the product but does not behave like a shadow."""
+
+
+def without_things(
+    tones: NDArray[np.float32],
+    likely: NDArray[np.float32],
+    light: Light,
+    ground: NDArray[np.bool_],
+    clear: NDArray[np.bool_],
+) -> NDArray[np.bool_]:
+    """The ground without what on it can be neither lit nor shaded ground: other hues, brighter or too dark.
+
+    Args:
+        tones: h x w x 3, natural logarithm of grey levels plus 1.
+        likely: h x w, 0 to 1, the segmenter's answer.
+        light: on the ground.
+        ground: h x w, up to the product's edge.
+        clear: h x w, well away from it.
+    """
+    import cv2
+
+    smooth = np.asarray(cv2.GaussianBlur(light.tones - tones, (0, 0), 1.5), np.float32)
+    depth = mean_of(smooth)
+    excess = smooth - depth[..., None]
+    dark = np.maximum(depth, 0)
+    telling = clear & (depth > TELLING) & (greatest_of(np.abs(excess)) < TINT + MOST_TINT * dark)
+    tint = np.zeros(3, np.float32)
+    if telling.sum() > LEAST_TELLING:
+        tint = np.median(excess[telling] / depth[telling][:, None], axis=0).astype(np.float32)
+    off = greatest_of(np.abs(excess - tint * dark[..., None]))
+    usual = float(np.median(off[light.lit])) if light.lit.any() else 0.0
+    strange = ground & ((off > max(TINT, 4 * usual) + TINT_OF_DEPTH * dark) | (depth > DEEPEST))
+    doubted = np.interp(dark, *DOUBT).astype(np.float32)
+    strange |= ground & (likely > doubted)
+    strange |= ground & (depth < -3 * light.tolerance)
+    return ground & (np.asarray(cv2.morphologyEx(strange.astype(np.uint8), cv2.MORPH_OPEN, SQUARE)) == 0)
+
+
+def find_shadow(tones: NDArray[np.float32], light: Light, edge: ProductEdge) -> Shadow:
+    """Measures the shadow that begins at the product.
+
+    Args:
+        tones: h x w x 3, natural logarithm of grey levels plus 1.
+        light: on the ground.
+        edge: the product's.
+    """
+    import cv2
+
+    longer = max(edge.ground.shape)
+    narrow = max(2, round(NARROW * longer))
+    missing = light.tones - tones
+    depth = np.asarray(cv2.GaussianBlur(mean_of(missing), (0, 0), 1.0), np.float32)
+    rough = _local_contrast(missing, edge.ground)
+    usual = float(np.median(rough[light.lit])) if light.lit.any() else 0.0
+    plain = edge.ground & ~_things(depth, edge.ground, narrow, max(SOFT, 4 * usual))
+    if not plain.any():
+        return Shadow(np.zeros_like(tones), 0.0)
+    gain = _broad(nearest(missing, plain), 2 * narrow, max(0.015, 3 * usual))
+    level = _unevenness(gain, light, edge)
+    sure = np.clip(mean_of(gain) / level - 1, 0, 1)
+    even = edge.ground & (np.abs(mean_of(gain)) < max(level, light.tolerance))
+    kept, refused = _cast(sure > 0, plain, even | light.lit, rough, usual, edge, narrow)
+    return Shadow(np.maximum(gain, 0) * (sure * kept)[..., None], refused)
+
+
+def _unevenness(gain: NDArray[np.float32], light: Light, edge: ProductEdge) -> float:
+    """How dark, natural logarithm, the ground is here and there without the product's doing."""
+    far = edge.ground & (edge.away * BAND > FAR * max(light.lit.shape))
+    values = mean_of(gain)
+    lit = values[far & light.lit]
+    spread = UNEVEN * 1.4826 * float(np.median(np.abs(lit))) if lit.size else 0.0
+    return max(NOTICEABLE, spread, float(np.percentile(values[far], 90)) if far.any() else 0.0)
+
+
+def _things(depth: NDArray[np.float32], ground: NDArray[np.bool_], narrow: int, least: float) -> NDArray[np.bool_]:
+    """Cables, spokes, gaps, dark things that lie about: narrow or very dark, with sharp sides."""
+    import cv2
+
+    filled = nearest(depth[..., None], ground)[..., 0]
+    across = np.asarray(cv2.dilate(filled, SQUARE)) - np.asarray(cv2.erode(filled, SQUARE))
+    things = np.zeros(depth.shape, np.uint8)
+    for radius, stands_out in ((narrow, least), (WIDE * narrow, BLACK)):
+        square = np.ones((2 * radius + 1,) * 2, np.uint8)
+        above = filled - np.asarray(cv2.morphologyEx(filled, cv2.MORPH_OPEN, square), np.float32)
+        sharp = ((above > stands_out) & (across > SHARP * above)).astype(np.uint8)
+        if sharp.any():
+            near_sharp = np.asarray(cv2.dilate(sharp, square), np.uint8)
+            things |= near_sharp & np.asarray(cv2.dilate((above > stands_out / 2).astype(np.uint8), SQUARE), np.uint8)
+    return things > 0
+
+
+def _local_contrast(missing: NDArray[np.float32], plain: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """h x w: root mean square of what is finer than a few pixels, natural logarithm."""
+    import cv2
+
+    grey = mean_of(missing)
+    fine = np.square(grey - np.asarray(cv2.blur(grey, (5, 5)), np.float32)) * plain
+    weight = np.asarray(cv2.blur(plain.astype(np.float32), (9, 9)), np.float32)
+    return np.sqrt(np.maximum(np.asarray(cv2.blur(fine, (9, 9)), np.float32), 0) / np.maximum(weight, 0.05))
+
+
+def _broad(missing: NDArray[np.float32], radius: int, texture: float) -> NDArray[np.float32]:
+    """What the shadow took, without texture: h x w x 3.
+
+    A guided filter (He, Sun and Tang 2010) whose guide is the depth itself: flat stretches are averaged, a shadow's
+    edge is followed.
+    """
+    import cv2
+
+    side = 2 * radius + 1
+
+    def mean(values: Any) -> NDArray[np.float32]:
+        average = np.asarray(cv2.blur(values, (side, side), borderType=cv2.BORDER_REFLECT_101), np.float32)
+        return average.reshape(*average.shape[:2], -1)
+
+    guide = mean_of(missing)[..., None]
+    centre, centres = mean(guide), mean(missing)
+    slope = (mean(guide * missing) - centre * centres) / (mean(guide * guide) - centre**2 + np.float32(texture**2))
+    return mean(slope) * guide + mean(centres - slope * centre)
+
+
+def _cast(
+    dark: NDArray[np.bool_],
+    plain: NDArray[np.bool_],
+    lit: NDArray[np.bool_],
+    rough: NDArray[np.float32],
+    usual: float,
+    edge: ProductEdge,
+    narrow: int,
+) -> tuple[NDArray[np.float32], float]:
+    """Where the darkness is a cast shadow (h x w, 0 or 1), and the share of the photo where it is none."""
+    import cv2
+
+    shape = dark.shape
+    outside = edge.away > 0
+    ring = np.ones((2 * narrow + 1,) * 2, np.uint8)
+    number, found, boxes, _ = cv2.connectedComponentsWithStats((dark & outside).astype(np.uint8))
+    labels = np.asarray(found, np.int32)
+    beside = np.asarray(cv2.dilate((~outside).astype(np.uint8), ring)) > 0
+    begins = np.unique(labels[beside & dark & outside])
+    kept = np.zeros(number, np.float32)
+    refused = 0
+    for label in begins[begins > 0]:
+        left, top, width, height, area = (int(v) for v in boxes[label])
+        rows = slice(max(0, top - narrow), min(shape[0], top + height + narrow))
+        columns = slice(max(0, left - narrow), min(shape[1], left + width + narrow))
+        mine = labels[rows, columns] == label
+        around = (np.asarray(cv2.dilate(mine.astype(np.uint8), ring)) > 0) & ~mine & outside[rows, columns]
+        on_ground = float(lit[rows, columns][around].mean()) if around.any() else 1.0
+        inside = mine & plain[rows, columns]
+        is_cast = (
+            on_ground > ENDS_ON_LIT_GROUND
+            and inside.sum() > MOSTLY * area
+            and float(np.median(rough[rows, columns][inside])) < max(LEAST_ROUGH, ROUGHER * usual)
+            and _of_frame(mine, rows, columns, shape) < MOST_OF_FRAME
+        )
+        kept[label] = is_cast
+        refused += 0 if is_cast else area
+    inner = np.asarray(kept[labels], np.float32)
+    # On the product's side of the edge, where pixels are mixed, it goes on.
+    return np.where(outside, inner, np.asarray(cv2.dilate(inner, ring), np.float32)), refused / dark.size
+
+
+def _of_frame(mine: NDArray[np.bool_], rows: slice, columns: slice, shape: tuple[int, ...]) -> float:
+    """Share of the photo's border that a region (in its window) touches."""
+    touching = 0
+    if rows.start == 0:
+        touching += int(mine[0].sum())
+    if rows.stop == shape[0]:
+        touching += int(mine[-1].sum())
+    if columns.start == 0:
+        touching += int(mine[:, 0].sum())
+    if columns.stop == shape[1]:
+        touching += int(mine[:, -1].sum())
+    return touching / (2 * (shape[0] + shape[1]))
