@@ -19,6 +19,12 @@ TRACE = 0.1
 CLEAR_COLOUR = 5.0
 """Distance in CIELAB by which a small hole must look more like the ground (or the product) for its colour to count."""
 
+FOREIGN_COLOUR = 30.0
+"""Distance in CIELAB from every colour of the ground from which on a hole does not show the ground."""
+
+LARGE_HOLES = 5
+"""Times the pinhole limit up to which holes are looked at, and filled only if they do not show the ground."""
+
 SMALLEST_HOLE = 1 / 8
 """Share of the pinhole limit below which a hole that looks like the product is none, however sure the segmenter."""
 
@@ -97,10 +103,12 @@ def _without_pinholes(alpha: NDArray[np.float32], rgb: NDArray[np.uint8], smalle
     count, labels, stats, _ = cv2.connectedComponentsWithStats((~product).astype(np.uint8), connectivity=4)
     limit = smallest * int(product.sum())
     at_border = np.unique(np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]]))
-    candidates = np.setdiff1d(np.flatnonzero(stats[:, cv2.CC_STAT_AREA] < limit), np.append(at_border, 0))
+    most = LARGE_HOLES * limit
+    candidates = np.setdiff1d(np.flatnonzero(stats[:, cv2.CC_STAT_AREA] < most), np.append(at_border, 0))
     if candidates.size == 0:
         return alpha
-    palette = ground_palette(rgb, alpha)
+    outside = np.isin(np.arange(count), at_border)
+    palette = ground_palette(rgb, (alpha < 1 - SURE) & outside[labels])
     cleaned = alpha.copy()
     for label in candidates[candidates < count]:
         left, top, width, height, area = (int(value) for value in stats[label])
@@ -124,24 +132,25 @@ def _is_real_hole(
 ) -> bool:
     certain = float(alpha[hole].min()) < TRACE
     if not around.any() or not palette.size:
-        return certain
+        return certain or size > 1
     lab = to_lab(rgb)
     heart = hole & (alpha <= np.median(alpha[hole]))
     colour = np.median(lab[heart], 0)
     to_product = float(np.linalg.norm(colour - np.median(lab[around], 0)))
     to_ground = float(np.linalg.norm(palette - colour, axis=1).min())
+    if size > 1 or to_ground > FOREIGN_COLOUR:
+        return to_ground <= FOREIGN_COLOUR
     if abs(to_product - to_ground) > CLEAR_COLOUR:
         return to_ground < to_product
     return certain and size > SMALLEST_HOLE
 
 
-def ground_palette(rgb: NDArray[np.uint8], alpha: NDArray[np.float32]) -> NDArray[np.float32]:
+def ground_palette(rgb: NDArray[np.uint8], ground: NDArray[np.bool_]) -> NDArray[np.float32]:
     """Up to 6 typical colours of the ground: N x 3, CIELAB, by k-means over a regular sample; may be empty."""
     import cv2
 
-    step = max(1, int(np.sqrt(alpha.size / 40_000)))
-    ground = alpha[::step, ::step] < 1 - SURE
-    sample = to_lab(np.ascontiguousarray(rgb[::step, ::step]))[ground]
+    step = max(1, int(np.sqrt(ground.size / 40_000)))
+    sample = to_lab(np.ascontiguousarray(rgb[::step, ::step]))[ground[::step, ::step]]
     if len(sample) < 50:
         return np.zeros((0, 3), np.float32)
     criteria: Any = (cv2.TERM_CRITERIA_EPS + cv2.TERM_CRITERIA_MAX_ITER, 10, 1.0)
