@@ -27,6 +27,9 @@ THIN = 2.0
 WIDE = 0.008
 """Half the width of an undecided area that is no mere soft edge, as a share of the longer side."""
 
+CONTAGIOUS = 0.3
+"""Share of a place of the ground's colour which is undecided, from which on all of it is."""
+
 ROUNDS = 3
 """Times that the ground's colour in a crossed opening is corrected by what was found to be ground there."""
 
@@ -155,7 +158,14 @@ def _doubted(ground: GroundColour, rgb: NDArray[np.uint8], product: NDArray[np.f
     undecided = ((product > 0.25) & (product < 0.75)).astype(np.uint8)
     reach = round(WIDE * max(product.shape))
     wide = cv2.dilate(cv2.erode(undecided, _disc(reach)), _disc(2 * reach)) & undecided
-    return _opened((wide > 0) & (ground.distance(rgb) < 1)) if wide.any() else wide
+    if not wide.any():
+        return wide
+    alike = _opened((product > 0.25) & (ground.distance(rgb) < 1))
+    doubted = alike & wide
+    count, labels = cv2.connectedComponents(alike, connectivity=4)
+    areas, doubts = (np.bincount(labels.ravel(), each, count) for each in (alike.ravel(), doubted.ravel()))
+    whole = doubts > CONTAGIOUS * np.maximum(areas, 1)
+    return doubted | (alike & whole[labels])
 
 
 def _opened(mask: NDArray[np.bool_]) -> NDArray[np.uint8]:
