@@ -157,7 +157,8 @@ def _doubted(ground: GroundColour, rgb: NDArray[np.uint8], product: NDArray[np.f
 
     undecided = ((product > 0.25) & (product < 0.75)).astype(np.uint8)
     reach = round(WIDE * max(product.shape))
-    wide = cv2.dilate(cv2.erode(undecided, _disc(reach)), _disc(2 * reach)) & undecided
+    hearts = cv2.erode(undecided, _disc(reach))
+    wide = np.asarray(cv2.dilate(hearts, _disc(2 * reach)), np.uint8) & undecided
     if not wide.any():
         return wide
     alike = _opened((product > 0.25) & (ground.distance(rgb) < 1))
@@ -165,7 +166,7 @@ def _doubted(ground: GroundColour, rgb: NDArray[np.uint8], product: NDArray[np.f
     count, labels = cv2.connectedComponents(alike, connectivity=4)
     areas, doubts = (np.bincount(labels.ravel(), each, count) for each in (alike.ravel(), doubted.ravel()))
     whole = doubts > CONTAGIOUS * np.maximum(areas, 1)
-    return doubted | (alike & whole[labels])
+    return doubted | (alike & whole[np.asarray(labels)])
 
 
 def _opened(mask: NDArray[np.bool_]) -> NDArray[np.uint8]:
