@@ -163,10 +163,11 @@ def _doubted(ground: GroundColour, rgb: NDArray[np.uint8], product: NDArray[np.f
         return wide
     alike = _opened((product > 0.25) & (ground.distance(rgb) < 1))
     doubted = alike & wide
-    count, labels = cv2.connectedComponents(alike, connectivity=4)
+    count, found = cv2.connectedComponents(alike, connectivity=4)
+    labels = np.asarray(found, np.intp)
     areas, doubts = (np.bincount(labels.ravel(), each, count) for each in (alike.ravel(), doubted.ravel()))
     whole = doubts > CONTAGIOUS * np.maximum(areas, 1)
-    return doubted | (alike & whole[np.asarray(labels)])
+    return doubted | (alike & whole[labels])
 
 
 def _opened(mask: NDArray[np.bool_]) -> NDArray[np.uint8]:

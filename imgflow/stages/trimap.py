@@ -108,7 +108,7 @@ def _without_pinholes(alpha: NDArray[np.float32], rgb: NDArray[np.uint8], smalle
     if candidates.size == 0:
         return alpha
     outside = np.isin(np.arange(count), at_border)
-    palette = ground_palette(rgb, (alpha < 1 - SURE) & outside[np.asarray(labels)])
+    palette = ground_palette(rgb, (alpha < 1 - SURE) & outside[np.asarray(labels, np.intp)])
     cleaned = alpha.copy()
     for label in candidates[candidates < count]:
         left, top, width, height, area = (int(value) for value in stats[label])
