@@ -92,11 +92,11 @@ def _cut_out(
 ) -> tuple[NDArray[np.uint8], dict[str, Any]]:
     rgb = _at_most(photo, MOST_PIXELS)
     small = _at_most_side(rgb, max(WORKING_SIDE, segmenter.input_size))
-    mask, details = find_product(small, segmenter, again=config.second_look == "auto")
-    mask = clean_mask(mask, small, config.clean, near=2 * config.band * max(mask.shape))
+    seen, details = find_product(small, segmenter, again=config.second_look == "auto")
+    mask = clean_mask(seen.mask, small, config.clean, near=2 * config.band * max(small.shape))
     details |= {"refine": config.refine}
     if matter is not None or config.refine == "closed_form":
-        openings = find_openings(small, mask) if config.openings == "auto" else None
+        openings = find_openings(small, mask, seen.belief) if config.openings == "auto" else None
         mask, solved = _refine(rgb, mask, config.band, openings, matter)
         details |= solved | {"opened_share": round(openings.share(), 4) if openings else 0.0}
     elif rgb is not small:

@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from imgflow.stages.colour_evidence import LocalColours, colour_evidence
 from imgflow.stages.trimap import LEAST_BAND
 
-SURE = 0.05
+SURE = 0.02
 """Weight of the segmenter's alpha where it is certain, against a diagonal of the Laplacian of about 1."""
 
 UNSURE = 1e-3

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from imgflow.errors import PhotoError
 from imgflow.models.base import Segmenter
-from imgflow.stages.second_look import look_again
+from imgflow.stages.second_look import Looks, look_again
 
 LEAST_AREA = 2e-4
 """Share of the photo that must be product (value 0.5 or more) for the segmenter to have found one."""
@@ -25,9 +25,7 @@ MIRROR = 0.25
 """Width of the mirrored margin, as a share of the longer side."""
 
 
-def find_product(
-    rgb: NDArray[np.uint8], segmenter: Segmenter, *, again: bool = True
-) -> tuple[NDArray[np.float32], dict[str, Any]]:
+def find_product(rgb: NDArray[np.uint8], segmenter: Segmenter, *, again: bool = True) -> tuple[Looks, dict[str, Any]]:
     """The segmenter's mask and how sure it was.
 
     Small networks look again (see `second_look`). Networks look for a thing with ground around it: where a small one is
@@ -43,26 +41,28 @@ def find_product(
         again: whether small networks look more than once.
 
     Returns:
-        H x W, 0 to 1; details: `confidence`, `weak` and `looks`.
+        What it saw; details: `confidence`, `weak` and `looks`.
 
     Raises:
         PhotoError: `no_foreground` if nothing was found and the photo is blank.
     """
-    mask = _seen(rgb, segmenter)
-    looks = 1
+    first = _seen(rgb, segmenter)
+    seen = Looks(first, first, 1)
     if again and segmenter.input_size <= SMALL_INPUT:
-        if _unsure_share(mask) <= MOST_UNSURE:
-            mask, looks = look_again(rgb, mask, segmenter)
+        if _unsure_share(first) <= MOST_UNSURE:
+            seen = look_again(rgb, first, segmenter)
         elif coarse_contrast(rgb) >= LEAST_CONTRAST:
-            mask, looks = min(mask, _seen_with_margin(rgb, segmenter), key=_unsure_share), 2
-    confidence = float(mask.max())
-    found = float((mask >= 0.5).mean()) >= LEAST_AREA
-    details: dict[str, Any] = {"confidence": round(confidence, 4), "weak": not found, "looks": looks}
+            surer = min(first, _seen_with_margin(rgb, segmenter), key=_unsure_share)
+            seen = Looks(surer, surer, 2)
+    confidence = float(seen.mask.max())
+    found = float((seen.mask >= 0.5).mean()) >= LEAST_AREA
+    details: dict[str, Any] = {"confidence": round(confidence, 4), "weak": not found, "looks": seen.number}
     if found:
-        return mask, details
+        return seen, details
     if coarse_contrast(rgb) < LEAST_CONTRAST or confidence <= 0:
         raise PhotoError("no_foreground", f"the segmenter's highest value is {confidence:.2f}")
-    return np.asarray(mask / confidence, np.float32), details
+    stretched = np.asarray(seen.mask / confidence, np.float32)
+    return Looks(stretched, stretched, seen.number), details
 
 
 def _unsure_share(mask: NDArray[np.float32]) -> float:

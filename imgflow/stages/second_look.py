@@ -46,9 +46,17 @@ class Frame(NamedTuple):
         return slice(self.top, self.bottom), slice(self.left, self.right)
 
 
-def look_again(
-    rgb: NDArray[np.uint8], first: NDArray[np.float32], segmenter: Segmenter
-) -> tuple[NDArray[np.float32], int]:
+class Looks(NamedTuple):
+    """What several looks saw."""
+
+    mask: NDArray[np.float32]
+    """H x W, 0 to 1: what they decide."""
+    belief: NDArray[np.float32]
+    """H x W, 0 to 1: their mean, which keeps the doubts of those outvoted."""
+    number: int
+
+
+def look_again(rgb: NDArray[np.uint8], first: NDArray[np.float32], segmenter: Segmenter) -> Looks:
     """The mask after more looks.
 
     Args:
@@ -57,22 +65,22 @@ def look_again(
         segmenter: looks again.
 
     Returns:
-        H x W, 0 to 1, and the number of looks in all: 1, 2 or up to 4.
+        What 1, 2 or up to 4 looks saw, the first one counted.
     """
     height, width = first.shape
     frame = _around_product(first, MARGIN, mirrored=True)
     if frame is None:
-        return first, 1
+        return Looks(first, first, 1)
     whole = Frame(0, height, 0, width, mirrored=False)
     looks = {whole: first, frame: _look(rgb, frame, segmenter)}
     if _overlap(*looks.values()) >= AGREEMENT:
         fineness = {each: 1 / each.area() for each in looks}
-        return _mean(looks, fineness, REFINED), 2
+        return _together(looks, fineness, REFINED)
     tight = _around_product(first, TIGHT, mirrored=False)
     for each in (whole._replace(mirrored=True), tight):
         if each is not None and each not in looks:
             looks[each] = _look(rgb, each, segmenter)
-    return _mean(looks, dict.fromkeys(looks, 1.0), VOTED), len(looks)
+    return _together(looks, dict.fromkeys(looks, 1.0), VOTED)
 
 
 def _look(rgb: NDArray[np.uint8], frame: Frame, segmenter: Segmenter) -> NDArray[np.float32]:
@@ -83,10 +91,13 @@ def _look(rgb: NDArray[np.uint8], frame: Frame, segmenter: Segmenter) -> NDArray
     return seen
 
 
-def _mean(looks: dict[Frame, NDArray[np.float32]], weights: dict[Frame, float], contrast: float) -> NDArray[np.float32]:
+def _together(looks: dict[Frame, NDArray[np.float32]], weights: dict[Frame, float], contrast: float) -> Looks:
     total = sum(weights.values())
-    mean = sum(look * np.float32(weights[frame] / total) for frame, look in looks.items())
-    return np.clip((mean - np.float32(0.5)) * np.float32(contrast) + np.float32(0.5), 0, 1)
+    mean = np.zeros_like(next(iter(looks.values())))
+    for frame, look in looks.items():
+        mean += look * np.float32(weights[frame] / total)
+    mask = np.clip((mean - np.float32(0.5)) * np.float32(contrast) + np.float32(0.5), 0, 1)
+    return Looks(mask, mean, len(looks))
 
 
 def _around_product(mask: NDArray[np.float32], margin: float, *, mirrored: bool) -> Frame | None:

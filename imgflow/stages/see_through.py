@@ -26,6 +26,9 @@ DIRECTIONS = 8
 LEAST_CELL = 12
 """Pixels from which on a cell counts as one."""
 
+MANY_CELLS = 24
+"""From so many on, what lies between them may be blurred: spokes of a pixel or less."""
+
 
 class Place(NamedTuple):
     """Figures of one place inside the product that has the ground's colour."""
@@ -55,7 +58,7 @@ class Place(NamedTuple):
         """Whether thin things in all directions part it into many cells: spokes, but not the gaps between keys."""
         return (
             self.area > 0.005
-            and self.purity > 0.9
+            and self.purity > (0.9 if self.cells < MANY_CELLS else 0.8)
             and self.bounded > 0.7
             and self.beyond > 0.2
             and self.cells >= 12

@@ -19,9 +19,14 @@ TRACE = 0.1
 CLEAR_COLOUR = 5.0
 """Distance in CIELAB by which a small hole must look more like the ground (or the product) for its colour to count."""
 
+FOREIGN_COLOUR = 30.0
+"""Distance in CIELAB from every colour of the ground from which on a hole does not show the ground."""
+
+LARGE_HOLES = 5
+"""Times the pinhole limit up to which holes are looked at, and filled only if they do not show the ground."""
+
 SMALLEST_HOLE = 1 / 8
 """Share of the pinhole limit below which a hole that looks like the product is none, however sure the segmenter."""
-
 
 BESIDE = 3
 """Pixels around whatever there is a trace of, that cleaning may touch."""
@@ -160,10 +165,12 @@ def _fill_pinholes(
     limit = smallest * int(product.sum())
     first, last = holes.boxes[:, :2], holes.boxes[:, 2:]
     enclosed = (first > 0).all(1) & (last < np.array(alpha.shape) - 1).all(1)
-    candidates = np.flatnonzero(enclosed & (holes.areas > 0) & (holes.areas < limit))
+    candidates = np.flatnonzero(enclosed & (holes.areas > 0) & (holes.areas < LARGE_HOLES * limit))
     if candidates.size == 0:
         return
-    palette = ground_palette(photo, whole)
+    ground = whole < 1 - SURE
+    ground[box] &= ~(enclosed & (holes.areas > 0))[holes.labels]
+    palette = ground_palette(photo, ground)
     before = alpha.copy()
     for label in candidates:
         top, left, bottom, right = (int(value) for value in holes.boxes[label])
@@ -187,10 +194,12 @@ def _is_real_hole(
     values = alpha[hole]
     certain = float(values.min()) < TRACE
     if not around.any() or not palette.size:
-        return certain
+        return certain or size > 1
     colour = _typical_colour(rgb, hole & (alpha <= np.median(values)))
     to_product = float(np.linalg.norm(colour - _typical_colour(rgb, around)))
     to_ground = float(np.linalg.norm(palette - colour, axis=1).min())
+    if size > 1 or to_ground > FOREIGN_COLOUR:
+        return to_ground <= FOREIGN_COLOUR
     if abs(to_product - to_ground) > CLEAR_COLOUR:
         return to_ground < to_product
     return certain and size > SMALLEST_HOLE
@@ -202,13 +211,12 @@ def _typical_colour(rgb: NDArray[np.uint8], where: NDArray[np.bool_]) -> NDArray
     return np.median(to_lab(pixels[None, :: -(-len(pixels) // SAMPLE)])[0], 0)
 
 
-def ground_palette(rgb: NDArray[np.uint8], alpha: NDArray[np.float32]) -> NDArray[np.float32]:
+def ground_palette(rgb: NDArray[np.uint8], ground: NDArray[np.bool_]) -> NDArray[np.float32]:
     """Up to 6 typical colours of the ground: N x 3, CIELAB, by k-means over a regular sample; may be empty."""
     import cv2
 
-    step = max(1, int(np.sqrt(alpha.size / 40_000)))
-    ground = alpha[::step, ::step] < 1 - SURE
-    sample = to_lab(np.ascontiguousarray(rgb[::step, ::step]))[ground]
+    step = max(1, int(np.sqrt(ground.size / 40_000)))
+    sample = to_lab(np.ascontiguousarray(rgb[::step, ::step]))[ground[::step, ::step]]
     if len(sample) < 50:
         return np.zeros((0, 3), np.float32)
     criteria: Any = (cv2.TERM_CRITERIA_EPS + cv2.TERM_CRITERIA_MAX_ITER, 10, 1.0)

@@ -113,6 +113,19 @@ def test_a_small_hole_stays_open_a_pinhole_is_filled_and_a_speck_goes():
     assert not alpha[:24, :24].any()
 
 
+def test_a_large_hole_stays_open_unless_it_shows_what_the_ground_has_nowhere():
+    wanted = scene(box(480, 640))
+    mask = wanted.alpha.copy()
+    mask[150:210, 280:340] = 0  # 6 % of the product
+    rgb = wanted.rgb.copy()
+    rgb[150:210, 280:340] = rgb[150:210, 20:80]
+    through = matte(Picture(rgb), MatteConfig(), Finds(mask)).picture.alpha
+    assert not through[155:205, 285:335].any()
+    rgb[150:210, 280:340] = (30, 160, 60)  # a bow of another colour, which the segmenter took for a hole
+    bow = matte(Picture(rgb), MatteConfig(), Finds(mask)).picture.alpha
+    assert (bow[155:205, 285:335] == 255).all()
+
+
 def test_pieces_of_one_size_are_all_kept():
     alpha = np.zeros((240, 240), np.float32)
     for row in range(20, 220, 25):
