@@ -10,7 +10,7 @@ Input = TypeVar("Input")
 Output = TypeVar("Output")
 Outcome = TypeVar("Outcome")
 
-_MOST_AHEAD = 2
+_MOST_AHEAD = 1
 
 
 def overlapped(

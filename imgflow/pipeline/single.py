@@ -21,7 +21,12 @@ from imgflow.pipeline.files import Job, read_photo, write_result
 from imgflow.pipeline.overlap import overlapped
 from imgflow.pipeline.run_stage import Step, run_stage
 from imgflow.pipeline.stamping import stamp_of_steps
-from imgflow.recipe import STAGES
+from imgflow.recipe import STAGES, StageName
+
+BEFORE_MATTE = STAGES[: STAGES.index("matte")]
+FROM_MATTE = STAGES[STAGES.index("matte") :]
+"""What is done with the next photo while the one before is cut out: the two halves take about the same time, and
+neither keeps all cores busy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +67,8 @@ class Processed:
 
 
 def process_files(jobs: Sequence[Job], limits: Limits, models: Models, room: float) -> Iterator[Processed]:
-    """Read photos, work on them, and write their results in place of older ones: the next photo is read and the last
-    one is written meanwhile. A photo's failure is told, not raised.
+    """Read photos, work on them, and write their results in place of older ones: the next photo is read, denoised and
+    rid of its shadow, and the last one is written meanwhile. A photo's failure is told, not raised.
 
     Args:
         room: pixels of photos that are in memory at once; one photo is always worked on, however large.
@@ -74,7 +79,7 @@ def process_files(jobs: Sequence[Job], limits: Limits, models: Models, room: flo
     """
     work = _FileWork(limits, models)
     pixels = functools.cache(_pixels)
-    return overlapped(jobs, work.read, work.work, work.write, lambda job: None, lambda job: pixels(job.source), room)
+    return overlapped(jobs, work.prepare, work.work, work.write, lambda job: None, lambda job: pixels(job.source), room)
 
 
 @dataclass(slots=True)
@@ -93,16 +98,19 @@ class _FileWork:
     limits: Limits
     models: Models
 
-    def read(self, job: Job) -> _Photo:
+    def prepare(self, job: Job) -> _Photo:
         photo = _Photo()
         with _told_of(photo):
             decoded = decode(read_photo(job.source, self.limits.max_bytes), self.limits)
             photo.picture, photo.metadata = decoded.picture, decoded.source.metadata
-        return photo
+        return self._through(BEFORE_MATTE, job, photo)
 
     def work(self, job: Job, photo: _Photo) -> _Photo:
+        return self._through(FROM_MATTE, job, photo)
+
+    def _through(self, stages: tuple[StageName, ...], job: Job, photo: _Photo) -> _Photo:
         with _told_of(photo):
-            for stage in STAGES:
+            for stage in stages:
                 if photo.picture and stage != "publish" and job.recipe.is_on(stage):
                     config, strict = job.recipe.config(stage), job.recipe.strict
                     photo.picture, step = run_stage(stage, config, photo.picture, self.models, strict)

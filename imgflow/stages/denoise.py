@@ -1,5 +1,7 @@
 """Noise removal: classical filters, and a measurement which spares photos that have none."""
 
+from typing import Literal
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -7,14 +9,30 @@ from imgflow.models.base import Restorer
 from imgflow.photos.picture import Picture
 from imgflow.recipe import DenoiseConfig
 from imgflow.stages.base import StageOutput
-from imgflow.stages.noise_level import noise_of
+from imgflow.stages.noise_level import Noise, noise_of
 from imgflow.stages.shrinkage import without_noise
 
-VISIBLE_NOISE = 1.7
-"""Grey levels. What is less is left alone: it is hardly seen, and may be the ground's own fine texture."""
+SOFT = 0.4
+"""A camera's noise has lost its highest frequencies in the colour differences, since colours were interpolated between
+the sensor's pixels. Up to this `Noise.colour_sharpness` it is a camera's: of real photos it is 0.08 to 0.2, of rounding
+errors and of the texture of rendered pictures 0.5 to 1."""
 
-FULL_NOISE = 1.9
-"""Grey levels. From here on noise is taken out as `strength` says; at `VISIBLE_NOISE` half of that, in between more."""
+COLOUR_NOISE = 0.4
+"""Grey levels: mean of the two colour differences, from which on a camera's noise is certain."""
+
+LEAST_NOISE = {"colour": 0.9, "camera": 1.7, "other": 2.3}
+"""Grey levels. Less is left alone: noise with colour and of a camera, of a camera without (which may be fine texture
+in a photo that was compressed), and of other kinds (which may be any fine texture)."""
+
+FULL_NOISE = 1.7
+"""Grey levels from which on noise is taken out as `strength` says; of less, proportionally less."""
+
+SHRINKAGE = 0.8
+"""Strength of the shrinkage, as a share of `strength`."""
+
+REST = 30.0
+"""Grey levels, times `strength`: what the shrinkage has left is smoothed over colour differences of this size. They
+gain more than either does alone (115 real pairs: 1.88 dB; a bilateral filter alone 1.57), and none gets worse."""
 
 NLM_STRENGTH = (3.0, 15.0)
 """Filter strength h of non-local means at strength 0 and 1."""
@@ -28,8 +46,9 @@ def denoise(picture: Picture, config: DenoiseConfig, restorer: Restorer | None =
         config: `method` is that of the stage, if there is no `restorer`.
         restorer: a model that denoises, in place of the stage's own methods.
 
-    Methods: `auto` measures the noise and takes it out by shrinkage, if it is visible; `bilateral` (Tomasi and
-    Manduchi 1998) and `nlm` (Buades, Coll and Morel 2005) filter every photo, whatever its noise.
+    Methods: `auto` measures the noise and takes it out, if it is visible, by shrinkage and a weak bilateral filter;
+    `bilateral` (Tomasi and Manduchi 1998) and `nlm` (Buades, Coll and Morel 2005) filter every photo, whatever its
+    noise.
 
     Returns:
         The picture; details: `method` that ran ("none" where nothing was done) and, for `auto`, `noise` in grey levels,
@@ -40,26 +59,31 @@ def denoise(picture: Picture, config: DenoiseConfig, restorer: Restorer | None =
     if config.method == "nlm":
         return _output(picture, _non_local_means(picture.rgb, config.strength), {"method": "nlm"})
     if config.method == "bilateral":
-        return _output(picture, _bilateral(picture.rgb, config.strength), {"method": "bilateral"})
+        colour, space = 50 * config.strength, 10 * config.strength
+        smooth = _bilateral(picture.rgb, 7, colour, space) if config.strength else picture.rgb
+        return _output(picture, smooth, {"method": "bilateral"})
     noise = noise_of(picture.rgb)
     details: dict[str, object] = {
         "noise": round(noise.level, 2),
         "noise_channels": [round(channel, 2) for channel in noise.channels],
     }
-    if noise.level < VISIBLE_NOISE or config.strength == 0:
+    if noise.level < LEAST_NOISE[_kind(noise)] or config.strength == 0:
         return StageOutput(picture, {"method": "none"} | details)
-    share = min(1.0, 0.5 + 0.5 * (noise.level - VISIBLE_NOISE) / (FULL_NOISE - VISIBLE_NOISE))
-    clean = without_noise(picture.rgb, noise, config.strength * share)
+    strength = config.strength * min(1.0, noise.level / FULL_NOISE) ** 1.5
+    clean = _bilateral(without_noise(picture.rgb, noise, SHRINKAGE * strength), 5, REST * strength, sigma_space=5)
     return _output(picture, clean, {"method": "shrinkage"} | details)
 
 
-def _bilateral(rgb: NDArray[np.uint8], strength: float) -> NDArray[np.uint8]:
+def _kind(noise: Noise) -> Literal["colour", "camera", "other"]:
+    if noise.colour_sharpness > SOFT:
+        return "other"
+    return "colour" if np.mean(noise.channels[1:]) >= COLOUR_NOISE else "camera"
+
+
+def _bilateral(rgb: NDArray[np.uint8], size: int, sigma_colour: float, sigma_space: float) -> NDArray[np.uint8]:
     import cv2
 
-    if strength == 0:
-        return rgb
-    smooth = cv2.bilateralFilter(rgb, 7, 50 * strength, 10 * strength)
-    return np.asarray(smooth, np.uint8)
+    return np.asarray(cv2.bilateralFilter(rgb, size, sigma_colour, sigma_space), np.uint8)
 
 
 def _non_local_means(rgb: NDArray[np.uint8], strength: float) -> NDArray[np.uint8]:

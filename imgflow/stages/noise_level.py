@@ -73,6 +73,7 @@ COSINES: FloatArray = (
 _ROW, _COLUMN = np.divmod(np.arange(SIDE * SIDE), SIDE)
 _RADIUS = np.hypot(_ROW, _COLUMN)
 _LOW, _MIDDLE = _RADIUS < 2.6, (_RADIUS > 2.6) & (_RADIUS < 3.4)
+_HIGH, _LOWER = _RADIUS > 6, (_RADIUS > 2) & (_RADIUS < 4)
 _ODD = (_ROW + _COLUMN) % 2 == 1
 _HALVES = (_ODD, ~_ODD & (_RADIUS > 0))
 
@@ -96,6 +97,13 @@ class Noise(NamedTuple):
     def channels(self) -> list[float]:
         """Standard deviation in each channel at the middle tone, grey levels."""
         return [float(middle) for middle in np.median(self.deviation, axis=0)]
+
+    @property
+    def colour_sharpness(self) -> float:
+        """Of the first colour difference: variance in the highest frequencies as a share of that in the low ones; 1
+        where neighbours are independent."""
+        colour = self.spectrum[1]
+        return float(colour[_HIGH].mean() / max(colour[_LOWER].mean(), 1e-6))
 
 
 NOISELESS = Noise(np.zeros(1, np.float32), np.zeros((1, 3), np.float32), np.zeros((3, SIDE * SIDE), np.float32))

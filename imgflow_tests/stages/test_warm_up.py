@@ -28,7 +28,7 @@ from imgflow.stages.shadow import remove_shadow
 from imgflow_tests.stages.scenes import BlurredTruth
 
 scene = render("camera", megapixels=0.3)
-rgb = scene.rgb + np.random.default_rng(1).normal(0, 6, scene.rgb.shape)
+rgb = scene.clean + np.random.default_rng(1).normal(0, 6, scene.clean.shape)
 noisy = Picture(np.clip(rgb, 0, 255).astype(np.uint8))
 segmenter = BlurredTruth(scene.alpha)
 clean = denoise(noisy, DenoiseConfig())
