@@ -76,6 +76,8 @@ def find_ground(rgb: NDArray[np.uint8], likely: NDArray[np.float32], config: Sha
     ground, clear = follow_ground(colours, likely)
     if clear.mean() < LEAST_SHARE:
         return Ground(reason="the product fills the photo")
+    if clear.all():
+        return Ground(reason="no product is seen")
     tones = np.log(colours + 1)
     light = measure_light(tones, clear)
     if float(np.exp(light.tones[light.lit]).mean() if light.lit.any() else 0.0) < DARKEST:

@@ -162,3 +162,10 @@ def test_where_the_segmenter_is_unsure_nothing_is_lit():
     output = run(shadowed, segmenter=Finds(doubtful))
     assert output.details["reason"] == "the segmenter is unsure what is product"
     assert np.array_equal(output.picture.rgb, shadowed.rgb)
+
+
+@pytest.mark.parametrize("answer", [0.0, 0.04, 1.0])
+def test_without_a_product_or_without_ground_nothing_is_lit(answer):
+    output = run(SHADOWED["dark product"], segmenter=Finds(answer))
+    assert output.details["method"] == "none"
+    np.testing.assert_array_equal(output.picture.rgb, SHADOWED["dark product"].rgb)
