@@ -24,8 +24,8 @@ def stage_run_config(stage: StageName) -> type[StageRunConfig]:
     """`StageRunConfig` with every parameter of the stage as an optional override."""
     fields: dict[str, Any] = {}
     for name, field in type(Recipe().config(stage)).model_fields.items():
-        # Dagster knows neither Literal nor bounds behind Optional; the stage's own config checks the value.
-        kind = type(field.default)
+        # Dagster knows neither Literal nor bounds behind Optional, and no tuple; the stage's own config checks values.
+        kind = list[str] if isinstance(field.default, tuple) else type(field.default)
         note = f"{field.description} (recipe's own if not set; built-in: {field.default!r})"
         fields[name] = (kind | None, Field(default=None, description=note))
     return create_model(f"{stage.capitalize()}RunConfig", __base__=StageRunConfig, **fields)

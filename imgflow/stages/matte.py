@@ -32,6 +32,13 @@ SEE_THROUGH = 0.1
 LEAST_SOLID = 0.25
 """Share of what is visible in a cutout that is at least half opaque; with less, it is hardly a product."""
 
+HALF_TRANSPARENT = 0.15, 0.85
+"""An alpha between these is neither product nor ground."""
+
+WIDE_SOFT, MOST_WIDE_SOFT = 0.01, 0.02
+"""Half the width, as a share of the longer side, of an area of such alpha that is no edge; and the share of the cutout
+that such areas may be."""
+
 WHITE = (255, 255, 255)
 
 
@@ -84,7 +91,21 @@ def _doubt(alpha: NDArray[np.uint8], weak: bool) -> dict[str, str]:
     visible = np.count_nonzero(alpha > 255 * SEE_THROUGH)
     if np.count_nonzero(alpha >= 128) < LEAST_SOLID * visible or not visible:
         return {"doubt": "hardly anything of the cutout is solid"}
+    if _wide_soft_area(alpha) > MOST_WIDE_SOFT * visible:
+        return {"doubt": "large parts of the cutout are half transparent"}
     return {}
+
+
+def _wide_soft_area(alpha: NDArray[np.uint8]) -> float:
+    """Pixels in areas that are half transparent from edge to edge: what a segmenter half found, or glass."""
+    import cv2
+
+    small = _at_most_side(alpha, 512)
+    low, high = (round(255 * bound) for bound in HALF_TRANSPARENT)
+    side = 2 * max(1, round(WIDE_SOFT * max(small.shape))) + 1
+    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
+    wide = cv2.morphologyEx(np.asarray(cv2.inRange(small, low, high)), cv2.MORPH_OPEN, disc)
+    return float(np.count_nonzero(wide)) * alpha.size / small.size
 
 
 def _cut_out(

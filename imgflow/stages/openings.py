@@ -30,6 +30,16 @@ WIDE = 0.008
 CONTAGIOUS = 0.3
 """Share of a place of the ground's colour which is undecided, from which on all of it is."""
 
+ONE_COLOUR, ALL_ALIKE = 2, 0.6
+"""Levels from its median, and share of the ground within them, from which on a ground is of one colour (a studio's
+white, or a cutout on white)."""
+
+BLURRED = 16
+"""Levels within which compression leaves that colour beside an edge."""
+
+HALF_SURE = 0.93
+"""Mean belief in an area of exactly that colour up to which it is ground; the segmenter knows white products better."""
+
 ROUNDS = 3
 """Times that the ground's colour in a crossed opening is corrected by what was found to be ground there."""
 
@@ -88,7 +98,7 @@ def find_openings(rgb: NDArray[np.uint8], mask: NDArray[np.float32], belief: NDA
         return None
     certainty = np.asarray(cv2.resize(belief, size, interpolation=cv2.INTER_AREA), np.float32)
     cells, crossed = _cells(ground, smooth, product, certainty)
-    cells |= _doubted(ground, smooth, product)
+    cells |= _doubted(ground, smooth, product) | _identical(small, product, certainty)
     if not cells.any():
         return None
     for _ in range(ROUNDS if crossed.any() else 0):
@@ -168,6 +178,36 @@ def _doubted(ground: GroundColour, rgb: NDArray[np.uint8], product: NDArray[np.f
     areas, doubts = (np.bincount(labels.ravel(), each, count) for each in (alike.ravel(), doubted.ravel()))
     whole = doubts > CONTAGIOUS * np.maximum(areas, 1)
     return doubted | (alike & whole[labels])
+
+
+def _identical(
+    rgb: NDArray[np.uint8], product: NDArray[np.float32], certainty: NDArray[np.float32]
+) -> NDArray[np.uint8]:
+    """1 where a ground of one colour shows that very colour in the product, and the segmenter is not sure of it; and
+    beside it, where compression has blurred that colour.
+    """
+    import cv2
+
+    outside = product < CERTAIN_GROUND
+    colour = np.median(rgb[outside], axis=0) if outside.any() else np.zeros(3)
+    same = _within(rgb, colour, ONE_COLOUR)
+    if not outside.any() or same[outside].mean() < ALL_ALIKE:
+        return np.zeros(product.shape, np.uint8)
+    count, found = cv2.connectedComponents(_opened(same & ~outside), connectivity=4)
+    labels = np.asarray(found, np.intp)
+    areas, beliefs = np.bincount(labels.ravel(), None, count), np.bincount(labels.ravel(), certainty.ravel(), count)
+    chosen = (areas >= SMALLEST * product.size) & (beliefs < HALF_SURE * areas)
+    chosen[0] = False
+    cells = chosen[labels].astype(np.uint8)
+    around = np.asarray(cv2.dilate(cells, _disc(round(WIDE * max(product.shape)))), np.uint8)
+    return cells | (around & _opened(_within(rgb, colour, BLURRED)))
+
+
+def _within(rgb: NDArray[np.uint8], colour: NDArray[np.float64], levels: int) -> NDArray[np.bool_]:
+    import cv2
+
+    low, high = (tuple(float(level) for level in np.clip(colour + by, 0, 255)) for by in (-levels, levels))
+    return np.asarray(cv2.inRange(rgb, low, high)) > 0
 
 
 def _opened(mask: NDArray[np.bool_]) -> NDArray[np.uint8]:

@@ -8,6 +8,9 @@ import pytest
 from dagster import AssetKey, DagsterInstance, Definitions, asset, materialize
 
 from imgflow.defs.build import build_definitions
+from imgflow.defs.config import stage_run_config
+from imgflow.recipe import STAGES as RECIPE_STAGES
+from imgflow.recipe import Recipe
 from imgflow.settings import Settings
 
 STAGES = ["originals", "denoised", "shadow_free", "matted", "enhanced", "published"]
@@ -38,3 +41,11 @@ def test_an_unknown_batch_is_told(tmp_path: Path):
         assets = [a for a in definitions.assets or [] if a.key == AssetKey("originals")]  # type: ignore[union-attr]
         with pytest.raises(Exception, match="has no batch 'none'"):
             materialize(assets, instance=instance, partition_key="none", resources=dict(definitions.resources or {}))
+
+
+@pytest.mark.parametrize("stage", RECIPE_STAGES)
+def test_every_parameter_of_a_stage_can_be_set_for_one_run(stage):
+    wanted = Recipe().config(stage).model_dump(mode="json")
+    run_config = stage_run_config(stage)(**wanted)
+    overridden = Recipe().with_overrides(stage, run_config.overrides())
+    assert overridden.config(stage).model_dump(mode="json") == wanted

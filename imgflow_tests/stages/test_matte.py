@@ -210,6 +210,9 @@ def test_a_cutout_of_haze_is_doubtful_and_a_solid_one_is_not():
     answer[100:120, 100:120] = 1
     haze = matte(Picture(wanted.rgb), MatteConfig(refine="none"), Finds(answer))
     assert haze.details["doubt"] == "hardly anything of the cutout is solid"
+    half_found = np.where(np.arange(wanted.alpha.shape[1]) < wanted.alpha.shape[1] // 2, wanted.alpha, wanted.alpha / 2)
+    partly = matte(Picture(wanted.rgb), MatteConfig(refine="none"), Finds(half_found.astype(np.float32)))
+    assert partly.details["doubt"] == "large parts of the cutout are half transparent"
     assert "doubt" not in cut(wanted).details
 
 

@@ -204,3 +204,26 @@ def test_tiny_photos(size):
     mask = np.zeros(size, np.float32)
     mask[4:-4, 4:-4] = 1
     assert find_openings(np.full((*size, 3), 200, np.uint8), mask, mask) is None
+
+
+def ring(sure):
+    """A blue ring on pure white, compressed, of which the segmenter makes a disc that it half believes in."""
+    y, x = np.mgrid[:HEIGHT, :WIDTH]
+    radius = np.hypot(y - HEIGHT / 2, x - WIDTH / 2)
+    truth = np.clip(np.minimum(180.5 - radius, radius - 119.5), 0, 1).astype(np.float32)
+    photo = to_bytes(truth[..., None] * (30, 60, 160) + (1 - truth[..., None]) * 255.0)
+    _, file = cv2.imencode(".jpg", photo[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 80])
+    inside = np.clip(180.5 - radius, 0, 1).astype(np.float32)
+    belief = np.where(truth > 0, inside, inside * sure).astype(np.float32)
+    return cv2.imdecode(file, cv2.IMREAD_COLOR)[..., ::-1].copy(), truth, inside, belief
+
+
+def test_the_very_colour_of_a_ground_of_one_colour_is_ground_unless_the_segmenter_is_sure():
+    photo, truth, filled_in, belief = ring(sure=0.8)
+    found = find_openings(photo, filled_in, belief)
+    assert found is not None
+    alpha = found.cut_mask(filled_in)
+    assert np.abs(alpha - truth).sum() < 0.06 * np.abs(filled_in - truth).sum()
+    photo, _, filled_in, belief = ring(sure=0.99)
+    found = find_openings(photo, filled_in, belief)
+    assert found is None or found.share() == 0
