@@ -53,7 +53,7 @@ dev: $(VENV)/base $(DAGSTER_HOME)/dagster.yaml ## Dagster's UI and daemon on htt
 test: $(VENV)/dev ## the whole test suite
 	$(BIN)/python -m pytest --numprocesses 3 --dist worksteal $(ARGS)
 
-bench: $(VENV)/dev ## the benchmark suite, as a table and JSON (ARGS="--quick" or the names of some: folder models overhead scale)
+bench: $(VENV)/dev ## the benchmark suite, as a table and JSON (ARGS="--quick" or the names of some: folder pictures models overhead scale)
 	$(BIN)/python -m imgflow_tests.benchmarks --json bench.json $(ARGS)
 
 check: $(VENV)/dev ## format, lint, types, layers

@@ -342,7 +342,7 @@ def test_settings_are_compared_with_the_photos_own_recipe(tmp_path: Path):
     noise = np.random.default_rng(1).normal(0, 12, (90, 120, 3))
     noisy = np.clip(disc(30)[..., :3] + noise, 0, 255).astype(np.uint8)
     save(photos / "sub/one.png", noisy)
-    (photos / "sub/recipe.yaml").write_text("steps: [denoise]\ndenoise: {strength: 0}\n")
+    (photos / "sub/recipe.yaml").write_text("steps: [denoise]\ndenoise: {method: bilateral, strength: 0}\n")
     save(photos / "sub/two.jpg", disc(30)[..., :3]).write_bytes(b"broken")
     out = tmp_path / "page.html"
     result = imgflow("compare", photos, "--set", "denoise.strength=1", "--out", out, "--json")
