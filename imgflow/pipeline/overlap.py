@@ -25,7 +25,7 @@ def overlapped(
     """`write(item, work(item, read(item)))` of every item, in order, each as soon as it is written.
 
     Args:
-        read: runs in a thread of its own, for at most two items ahead.
+        read: runs in a thread of its own, for one item ahead.
         work: runs in the calling thread.
         write: runs in a thread of its own.
         abandon: is told each item that was read and will not be worked on, when something has gone wrong.

@@ -5,7 +5,7 @@ begins at the product, it ends on lit ground, and it is darker than the unevenne
 otherwise (a fold, a wall, a cable, a part of the product that the segmenter missed) is left as it is.
 """
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -75,15 +75,6 @@ no edge that one sees. Depths (natural logarithm), and the answers up to which t
 SQUARE = np.ones((3, 3), np.uint8)
 
 
-class Shadow(NamedTuple):
-    """A shadow on the ground."""
-
-    gain: NDArray[np.float32]
-    """h x w x 3, natural logarithm of what gives each channel its light back, 0 or more."""
-    refused: float
-    """Share of the photo that is dark beside the product but does not behave like a shadow."""
-
-
 def without_things(
     tones: NDArray[np.float32],
     likely: NDArray[np.float32],
@@ -119,8 +110,9 @@ def without_things(
     return ground & (np.asarray(cv2.morphologyEx(strange.astype(np.uint8), cv2.MORPH_OPEN, SQUARE)) == 0)
 
 
-def find_shadow(tones: NDArray[np.float32], light: Light, edge: ProductEdge) -> Shadow:
-    """Measures the shadow that begins at the product.
+def find_shadow(tones: NDArray[np.float32], light: Light, edge: ProductEdge) -> NDArray[np.float32]:
+    """Measures the shadow that begins at the product: h x w x 3, natural logarithm of what gives each channel its light
+    back, 0 or more.
 
     Args:
         tones: h x w x 3, natural logarithm of grey levels plus 1.
@@ -137,13 +129,13 @@ def find_shadow(tones: NDArray[np.float32], light: Light, edge: ProductEdge) -> 
     usual = float(np.median(rough[light.lit])) if light.lit.any() else 0.0
     plain = edge.ground & ~_things(depth, edge.ground, narrow, max(SOFT, 4 * usual))
     if not plain.any():
-        return Shadow(np.zeros_like(tones), 0.0)
+        return np.zeros_like(tones)
     gain = _broad(nearest(missing, plain), 2 * narrow, max(0.015, 3 * usual))
     level = _unevenness(gain, light, edge)
     sure = np.clip(mean_of(gain) / level - 1, 0, 1)
     even = edge.ground & (np.abs(mean_of(gain)) < max(level, light.tolerance))
-    kept, refused = _cast(sure > 0, plain, even | light.lit, rough, usual, edge, narrow)
-    return Shadow(np.maximum(gain, 0) * (sure * kept)[..., None], refused)
+    kept = _cast(sure > 0, plain, even | light.lit, rough, usual, edge, narrow)
+    return np.maximum(gain, 0) * (sure * kept)[..., None]
 
 
 def _unevenness(gain: NDArray[np.float32], light: Light, edge: ProductEdge) -> float:
@@ -210,8 +202,8 @@ def _cast(
     usual: float,
     edge: ProductEdge,
     narrow: int,
-) -> tuple[NDArray[np.float32], float]:
-    """Where the darkness is a cast shadow (h x w, 0 or 1), and the share of the photo where it is none."""
+) -> NDArray[np.float32]:
+    """Where the darkness is a cast shadow: h x w, 0 or 1."""
     import cv2
 
     shape = dark.shape
@@ -222,7 +214,6 @@ def _cast(
     beside = np.asarray(cv2.dilate((~outside).astype(np.uint8), ring)) > 0
     begins = np.unique(labels[beside & dark & outside])
     kept = np.zeros(number, np.float32)
-    refused = 0
     for label in begins[begins > 0]:
         left, top, width, height, area = (int(v) for v in boxes[label])
         rows = slice(max(0, top - narrow), min(shape[0], top + height + narrow))
@@ -231,17 +222,15 @@ def _cast(
         around = (np.asarray(cv2.dilate(mine.astype(np.uint8), ring)) > 0) & ~mine & outside[rows, columns]
         on_ground = float(lit[rows, columns][around].mean()) if around.any() else 1.0
         inside = mine & plain[rows, columns]
-        is_cast = (
+        kept[label] = (
             on_ground > ENDS_ON_LIT_GROUND
             and inside.sum() > MOSTLY * area
             and float(np.median(rough[rows, columns][inside])) < max(LEAST_ROUGH, ROUGHER * usual)
             and _of_frame(mine, rows, columns, shape) < MOST_OF_FRAME
         )
-        kept[label] = is_cast
-        refused += 0 if is_cast else area
     inner = np.asarray(kept[labels], np.float32)
     # On the product's side of the edge, where pixels are mixed, it goes on.
-    return np.where(outside, inner, np.asarray(cv2.dilate(inner, ring), np.float32)), refused / dark.size
+    return np.where(outside, inner, np.asarray(cv2.dilate(inner, ring), np.float32))
 
 
 def _of_frame(mine: NDArray[np.bool_], rows: slice, columns: slice, shape: tuple[int, ...]) -> float:

@@ -25,7 +25,7 @@ LEAST_NOISE = {"colour": 0.9, "camera": 1.7, "other": 2.3}
 in a photo that was compressed), and of other kinds (which may be any fine texture)."""
 
 FULL_NOISE = 1.7
-"""Grey levels from which on noise is taken out as `strength` says; of less, proportionally less."""
+"""Grey levels from which on noise is taken out as `strength` says; of less, less, by the power of 1.5."""
 
 SHRINKAGE = 0.8
 """Strength of the shrinkage, as a share of `strength`."""

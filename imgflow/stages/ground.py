@@ -83,21 +83,21 @@ def find_ground(rgb: NDArray[np.uint8], likely: NDArray[np.float32], config: Sha
     if float(np.exp(light.tones[light.lit]).mean() if light.lit.any() else 0.0) < DARKEST:
         return Ground(reason="the backdrop is dark")
     edge = edge_of(without_things(tones, likely, light, ground, clear), colours)
-    shadow = find_shadow(tones, light, edge)
-    fit = _fit(light, shadow.gain, clear)
-    share = float(((mean_of(shadow.gain) > SHADOW) & edge.ground).mean())
+    gain = find_shadow(tones, light, edge)
+    fit = _fit(light, gain, clear)
+    share = float(((mean_of(gain) > SHADOW) & edge.ground).mean())
     details: dict[str, Any] = {"ground_fit": round(fit, 3), "shadow_share": round(share, 4)}
     if fit < LEAST_LIT:
         return Ground(reason="the surroundings are not one smooth ground", details=details)
     lift = np.zeros_like(tones)
     if share >= LEAST_SHADOW:
-        lift += config.strength * shadow.gain * _away_from_contact(edge, config.keep_contact)[..., None]
+        lift += config.strength * gain * _away_from_contact(edge, config.keep_contact)[..., None]
     if config.even_light > 0:
-        lift += config.even_light * _evening(tones, light, shadow.gain)
+        lift += config.even_light * _evening(tones, light, gain)
     if not lift.any():
         return Ground(reason="there is no shadow", details=details)
     texture = float(np.std((light.tones - tones)[light.lit]))
-    return Ground(lift, light.tones - shadow.gain, edge, texture, details=details)
+    return Ground(lift, light.tones - gain, edge, texture, details=details)
 
 
 def _fit(light: Light, gain: NDArray[np.float32], clear: NDArray[np.bool_]) -> float:
