@@ -1,6 +1,6 @@
 """The recipe: which stages run, with which parameters.
 
-Each stage has one frozen config here (`DenoiseConfig` and so on); its pixels are in `imgflow/stages/<name>.py`.
+Each stage has one frozen config here (`DenoiseConfig` and so on); its pixels are in `imgflow/stages/<name>`.
 Recipe files are read by `imgflow/recipe_file.py`.
 """
 

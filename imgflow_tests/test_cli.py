@@ -223,7 +223,7 @@ def test_a_bad_setting_is_told_by_its_variable(tmp_path: Path, monkeypatch: pyte
 def test_an_unexpected_error_on_one_photo_does_not_stop_the_others(
     error: Exception, code: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    import imgflow.stages.denoise as stage
+    import imgflow.stages.denoise.stage as stage
 
     for name in "abc":
         small_photo(tmp_path / f"in/{name}.png")

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imgflow.photos.picture import Picture
-from imgflow.stages.trimap import to_lab
+from imgflow.stages.colour import to_lab
 
 VISIBLE = 2.3
 """ΔE (CIE76) which a person just sees (Sharma, Digital Color Imaging Handbook, 2003)."""

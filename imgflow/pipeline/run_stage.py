@@ -88,19 +88,19 @@ def _insist(strict: bool, choices: dict[str, Choice]) -> None:
 
 
 def _denoise(config: StageConfig, picture: Picture, models: dict[str, Any]) -> StageOutput:
-    from imgflow.stages.denoise import denoise
+    from imgflow.stages.denoise.stage import denoise
 
     return denoise(picture, cast(DenoiseConfig, config), models["method"])
 
 
 def _shadow(config: StageConfig, picture: Picture, models: dict[str, Any]) -> StageOutput:
-    from imgflow.stages.shadow import remove_shadow
+    from imgflow.stages.shadow.stage import remove_shadow
 
     return remove_shadow(picture, cast(ShadowConfig, config), models.get("model"))
 
 
 def _matte(config: StageConfig, picture: Picture, models: dict[str, Any]) -> StageOutput:
-    from imgflow.stages.matte import matte
+    from imgflow.stages.matte.stage import matte
 
     return matte(picture, cast(MatteConfig, config), models["model"], models["refine"])
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from imgflow.stages.trimap import BACKGROUND, FOREGROUND, UNKNOWN
+from imgflow.stages.matte.trimap import BACKGROUND, FOREGROUND, UNKNOWN
 
 
 def warm_up() -> None:
@@ -10,12 +10,12 @@ def warm_up() -> None:
 
     Meant for install time; numba keeps the result in its cache.
     """
-    from imgflow.stages.closed_form import solve_alpha
-    from imgflow.stages.foreground import clean_colours
-    from imgflow.stages.ground_kernel import FIELDS, THING, TONE, lift_rows
-    from imgflow.stages.noise_level import NOISELESS
-    from imgflow.stages.shrinkage import without_noise
-    from imgflow.stages.trimap import clean_mask
+    from imgflow.stages.denoise.noise_level import NOISELESS
+    from imgflow.stages.denoise.shrinkage import without_noise
+    from imgflow.stages.matte.closed_form import solve_alpha
+    from imgflow.stages.matte.foreground import clean_colours
+    from imgflow.stages.matte.trimap import clean_mask
+    from imgflow.stages.shadow.ground_kernel import FIELDS, THING, TONE, lift_rows
 
     rgb = np.zeros((24, 24, 3), np.uint8)
     rgb[:, 12:] = 200

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from imgflow.stages.trimap import to_lab
+from imgflow.stages.colour import to_lab
 
 Bytes = NDArray[np.uint8]
 Floats = NDArray[np.float32]

@@ -15,16 +15,16 @@ from imgflow.stages.warm_up import warm_up
 warm_up()
 kernels = {
     kernel.__name__: kernel
-    for module in pkgutil.iter_modules(imgflow.stages.__path__)
-    for kernel in vars(import_module(f"imgflow.stages.{module.name}")).values()
+    for module in pkgutil.walk_packages(imgflow.stages.__path__, "imgflow.stages.")
+    for kernel in vars(import_module(module.name)).values()
     if hasattr(kernel, "py_func")
 }
 before = {name: list(kernel.signatures) for name, kernel in kernels.items()}
 assert before, "no kernels found"
 
-from imgflow.stages.denoise import denoise
-from imgflow.stages.matte import matte
-from imgflow.stages.shadow import remove_shadow
+from imgflow.stages.denoise.stage import denoise
+from imgflow.stages.matte.stage import matte
+from imgflow.stages.shadow.stage import remove_shadow
 from imgflow_tests.stages.scenes import BlurredTruth
 
 scene = render("camera", megapixels=0.3)

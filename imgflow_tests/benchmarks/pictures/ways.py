@@ -41,7 +41,7 @@ class Task:
 def _denoise(method: str, task: Task) -> Way:
     from imgflow.photos.picture import Picture
     from imgflow.recipe import DenoiseConfig
-    from imgflow.stages.denoise import denoise
+    from imgflow.stages.denoise.stage import denoise
 
     config = DenoiseConfig(method=method)
     return lambda given: denoise(Picture(given["photo"]), config).picture.rgb
@@ -59,7 +59,7 @@ def _literal_denoise(task: Task) -> Way:
 def _shadow(task: Task) -> Way:
     from imgflow.photos.picture import Picture
     from imgflow.recipe import ShadowConfig
-    from imgflow.stages.shadow import remove_shadow
+    from imgflow.stages.shadow.stage import remove_shadow
 
     segmenter = _segmenter(task)
     return lambda given: remove_shadow(Picture(given["photo"]), ShadowConfig(), segmenter).picture.rgb
@@ -78,7 +78,7 @@ def _matte(task: Task) -> Way:
     """Colours and alpha: H x W x 4."""
     from imgflow.photos.picture import Picture
     from imgflow.recipe import MatteConfig
-    from imgflow.stages.matte import matte
+    from imgflow.stages.matte.stage import matte
 
     segmenter = _segmenter(task)
     return lambda given: matte(Picture(given["photo"]), MatteConfig(), segmenter).picture.rgba
@@ -111,7 +111,7 @@ def _literal_matte(task: Task) -> Way:
 
 
 def _solve(task: Task) -> Way:
-    from imgflow.stages.closed_form import solve_alpha
+    from imgflow.stages.matte.closed_form import solve_alpha
 
     def run(given: Input) -> NDArray[Any]:
         guess = given["mask"].astype(np.float32) / 255
@@ -130,7 +130,7 @@ def _literal_solve(task: Task) -> Way:
 
 
 def _colours(task: Task) -> Way:
-    from imgflow.stages.foreground import clean_colours
+    from imgflow.stages.matte.foreground import clean_colours
 
     return lambda given: clean_colours(given["photo"], given["alpha"])
 

@@ -11,10 +11,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from imgflow.stages.band_solver import find_band, solve_band
-from imgflow.stages.colour_evidence import LocalColours, local_colours
-from imgflow.stages.prior import prior_alpha
-from imgflow.stages.trimap import BACKGROUND, FOREGROUND, UNKNOWN
+from imgflow.stages.matte.band_solver import find_band, solve_band
+from imgflow.stages.matte.colour_evidence import LocalColours, local_colours
+from imgflow.stages.matte.prior import prior_alpha
+from imgflow.stages.matte.trimap import BACKGROUND, FOREGROUND, UNKNOWN
 
 TOLERANCE = 2e-5
 """Root mean square of what a step of Jacobi's method would still change, in alpha, at which the solver stops."""

@@ -10,9 +10,9 @@ from imgflow.models.base import Segmenter
 from imgflow.photos.picture import Picture
 from imgflow.recipe import ShadowConfig
 from imgflow.stages.base import StageOutput
-from imgflow.stages.channels import greatest_of
-from imgflow.stages.ground import Ground, find_ground
-from imgflow.stages.retinex import lift_dark_tones
+from imgflow.stages.colour import greatest_of
+from imgflow.stages.shadow.ground import Ground, find_ground
+from imgflow.stages.shadow.retinex import lift_dark_tones
 from imgflow.stages.strips import strips
 
 LONGER_SIDE = 768
@@ -79,7 +79,7 @@ def _measured(small: NDArray[np.uint8], likely: NDArray[np.float32]) -> tuple[ND
 def _lit(rgb: NDArray[np.uint8], ground: Ground) -> NDArray[np.uint8]:
     import cv2
 
-    from imgflow.stages.ground_kernel import THING, TONE, lift_rows
+    from imgflow.stages.shadow.ground_kernel import THING, TONE, lift_rows
 
     assert ground.lift is not None and ground.edge is not None
     factor = np.expm1(ground.lift)

@@ -4,7 +4,7 @@ import pytest
 
 from imgflow.photos.picture import Picture
 from imgflow.recipe import DenoiseConfig
-from imgflow.stages.denoise import denoise
+from imgflow.stages.denoise.stage import denoise
 from imgflow_tests.stages.noise import camera_noise, checked_cloth, photos
 from imgflow_tests.stages.scenes import box, psnr, ring, scene
 

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from imgflow.errors import PhotoError
 from imgflow.models.base import Segmenter
-from imgflow.stages.second_look import Looks, look_again
+from imgflow.stages.matte.second_look import Looks, look_again
 
 LEAST_AREA = 2e-4
 """Share of the photo that must be product (value 0.5 or more) for the segmenter to have found one."""

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from imgflow.stages.channels import greatest_of, mean_of
+from imgflow.stages.colour import greatest_of, mean_of
 
 NEIGHBOURHOOD = 0.3
 """How far from the product the light is measured first of all, as a share of the longer side."""

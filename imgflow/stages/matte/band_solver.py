@@ -40,7 +40,7 @@ def find_band(unknown: NDArray[np.bool_]) -> Band:
     """The band of an H x W mask."""
     import cv2
 
-    from imgflow.stages.band_kernels import LENGTH, PLACE, REACH, count_runs, find_runs
+    from imgflow.stages.matte.band_kernels import LENGTH, PLACE, REACH, count_runs, find_runs
 
     inside = unknown.view(np.uint8)
     beside = np.asarray(cv2.dilate(inside, np.ones((3, 3), np.uint8)), np.uint8)
@@ -88,7 +88,7 @@ def solve_band(
     Returns:
         Alpha (N), and the number of iterations.
     """
-    from imgflow.stages import band_kernels as kernels
+    from imgflow.stages.matte import band_kernels as kernels
 
     near, own, runs, windows = band
     parts = _parts(runs[:, kernels.LENGTH])

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from imgflow.samples import render
-from imgflow.stages.foreground import clean_colours
+from imgflow.stages.matte.foreground import clean_colours
 from imgflow_tests.benchmarks.edge_colour import GROUNDS, edge_error, improvement
 
 
@@ -30,7 +30,7 @@ def test_on_a_large_photo_the_estimate_at_reduced_size_is_as_good(monkeypatch):
     alpha = np.rint(scene.alpha * 255).astype(np.uint8)
     errors = []
     for most in (4_000_000, 170_000):
-        monkeypatch.setattr("imgflow.stages.foreground.MOST_PIXELS", most)
+        monkeypatch.setattr("imgflow.stages.matte.foreground.MOST_PIXELS", most)
         cleaned = clean_colours(scene.photo, alpha)
         errors.append(improvement(scene.photo, cleaned, alpha / 255, scene.foreground, scene.alpha)[1])
     assert errors[1] < 1.25 * errors[0]

@@ -10,12 +10,12 @@ from imgflow.models.base import AlphaMatter, Segmenter
 from imgflow.photos.picture import Picture
 from imgflow.recipe import MatteConfig
 from imgflow.stages.base import StageOutput
-from imgflow.stages.closed_form import solve_alpha
-from imgflow.stages.foreground import clean_colours
-from imgflow.stages.guided_upsampling import enlarge_alpha
-from imgflow.stages.openings import Openings, find_openings
-from imgflow.stages.product import find_product
-from imgflow.stages.trimap import UNKNOWN, clean_mask, trimap
+from imgflow.stages.matte.closed_form import solve_alpha
+from imgflow.stages.matte.foreground import clean_colours
+from imgflow.stages.matte.guided_upsampling import enlarge_alpha
+from imgflow.stages.matte.openings import Openings, find_openings
+from imgflow.stages.matte.product import find_product
+from imgflow.stages.matte.trimap import UNKNOWN, clean_mask, trimap
 
 MOST_PIXELS = 24_000_000
 """Larger photos are cut out at this size and their alpha is enlarged along the full photo's edges."""

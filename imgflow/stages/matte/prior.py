@@ -3,8 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from imgflow.stages.colour_evidence import LocalColours, colour_evidence
-from imgflow.stages.trimap import LEAST_BAND
+from imgflow.stages.matte.colour_evidence import LocalColours, colour_evidence
+from imgflow.stages.matte.trimap import LEAST_BAND
 
 SURE = 0.02
 """Weight of the segmenter's alpha where it is certain, against a diagonal of the Laplacian of about 1."""

@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 
-from imgflow.stages import closed_form
-from imgflow.stages.band_solver import find_band
-from imgflow.stages.closed_form import solve_alpha
-from imgflow.stages.trimap import BACKGROUND, FOREGROUND, UNKNOWN, trimap
+from imgflow.stages.matte import closed_form
+from imgflow.stages.matte.band_solver import find_band
+from imgflow.stages.matte.closed_form import solve_alpha
+from imgflow.stages.matte.trimap import BACKGROUND, FOREGROUND, UNKNOWN, trimap
 from imgflow_tests.stages.scenes import BlurredTruth, bicycle, box, fringe, scene
 
 

@@ -1,4 +1,7 @@
-"""Mean and maximum over a picture's three channels. (NumPy's own take several times as long over so short an axis.)"""
+"""Arithmetic on a picture's colours.
+
+NumPy's own mean and maximum take several times as long over so short an axis as a picture's channels.
+"""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,3 +15,10 @@ def mean_of(values: NDArray[np.float32]) -> NDArray[np.float32]:
 def greatest_of(values: NDArray[np.float32]) -> NDArray[np.float32]:
     """h x w x 3 to h x w."""
     return np.maximum(np.maximum(values[..., 0], values[..., 1]), values[..., 2])
+
+
+def to_lab(rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """CIELAB (L 0 to 100) of uint8 sRGB."""
+    import cv2
+
+    return np.asarray(cv2.cvtColor(rgb.astype(np.float32) / 255, cv2.COLOR_RGB2Lab), np.float32)

@@ -9,8 +9,8 @@ from imgflow.models.base import Restorer
 from imgflow.photos.picture import Picture
 from imgflow.recipe import DenoiseConfig
 from imgflow.stages.base import StageOutput
-from imgflow.stages.noise_level import Noise, noise_of
-from imgflow.stages.shrinkage import without_noise
+from imgflow.stages.denoise.noise_level import Noise, noise_of
+from imgflow.stages.denoise.shrinkage import without_noise
 
 SOFT = 0.4
 """A camera's noise has lost its highest frequencies in the colour differences, since colours were interpolated between

@@ -5,6 +5,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from imgflow.stages.colour import to_lab
+
 BACKGROUND, UNKNOWN, FOREGROUND = 0, 128, 255
 
 LEAST_BAND = 1.5
@@ -107,7 +109,7 @@ def _regions(inside: NDArray[np.uint8], values: NDArray[np.float32], connectivit
     """(OpenCV's own figures of regions take four times as long.)"""
     import cv2
 
-    from imgflow.stages.region_kernels import measure_regions
+    from imgflow.stages.matte.region_kernels import measure_regions
 
     count, labels = cv2.connectedComponents(inside, connectivity=connectivity)
     areas, peaks, boxes = np.zeros(count, np.int64), np.zeros(count, np.float32), np.zeros((count, 4), np.int32)
@@ -131,7 +133,7 @@ def _remove_specks(alpha: NDArray[np.float32], smallest: float, near: float) -> 
     """Changes `alpha`."""
     import cv2
 
-    from imgflow.stages.region_kernels import least_of_regions, mark_regions
+    from imgflow.stages.matte.region_kernels import least_of_regions, mark_regions
 
     inside = (alpha > TRACE).view(np.uint8)
     if _outlines(inside)[0] <= 1:
@@ -223,10 +225,3 @@ def ground_palette(rgb: NDArray[np.uint8], ground: NDArray[np.bool_]) -> NDArray
     cv2.setRNGSeed(0)
     _, _, centres = cv2.kmeans(sample, 6, None, criteria, 1, cv2.KMEANS_PP_CENTERS)  # type: ignore[call-overload]
     return np.asarray(centres, np.float32)
-
-
-def to_lab(rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """CIELAB (L 0 to 100) of uint8 sRGB."""
-    import cv2
-
-    return np.asarray(cv2.cvtColor(rgb.astype(np.float32) / 255, cv2.COLOR_RGB2Lab), np.float32)

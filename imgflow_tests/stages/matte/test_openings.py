@@ -7,8 +7,8 @@ import pytest
 from imgflow.photos.picture import Picture
 from imgflow.recipe import MatteConfig
 from imgflow.samples import render
-from imgflow.stages.matte import matte
-from imgflow.stages.openings import DEEP, find_openings
+from imgflow.stages.matte.openings import DEEP, find_openings
+from imgflow.stages.matte.stage import matte
 from imgflow_tests.stages.scenes import Finds, to_bytes
 
 HEIGHT, WIDTH = 450, 600

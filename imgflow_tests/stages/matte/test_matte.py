@@ -5,7 +5,7 @@ import pytest
 from imgflow.errors import PhotoError
 from imgflow.photos.picture import Picture
 from imgflow.recipe import MatteConfig
-from imgflow.stages.matte import matte
+from imgflow.stages.matte.stage import matte
 from imgflow_tests.stages.scenes import BlurredTruth, Finds, bicycle, box, delta_e, fringe, ring, scene, to_bytes
 
 SCENES = {
@@ -145,7 +145,7 @@ def test_refine_none_is_the_segmenter_s_alpha():
 
 def test_very_large_photos_are_cut_out_smaller_and_enlarged_along_the_edges(monkeypatch):
     large = scene(box(720, 960))
-    small_first = "imgflow.stages.matte.MOST_PIXELS"
+    small_first = "imgflow.stages.matte.stage.MOST_PIXELS"
     monkeypatch.setattr(small_first, 240 * 320)
     alpha = cut(large, side=160).picture.alpha
     assert alpha.shape == (720, 960)
@@ -156,7 +156,7 @@ def test_very_large_photos_are_cut_out_smaller_and_enlarged_along_the_edges(monk
 
 def test_very_many_unknown_pixels_are_solved_smaller(monkeypatch):
     wanted = SCENES["box"]
-    monkeypatch.setattr("imgflow.stages.matte.MOST_UNKNOWN", 1500)
+    monkeypatch.setattr("imgflow.stages.matte.stage.MOST_UNKNOWN", 1500)
     output = cut(wanted, side=64)
     assert output.details["unknown_share"] * wanted.alpha.size > 1500
     assert iou(output.picture.alpha / 255, wanted.alpha) > 0.985

@@ -4,7 +4,7 @@ import pytest
 
 from imgflow.photos.picture import Picture
 from imgflow.recipe import ShadowConfig
-from imgflow.stages.shadow import remove_shadow
+from imgflow.stages.shadow.stage import remove_shadow
 from imgflow_tests.stages.scenes import BlurredTruth, Finds, bicycle, box, delta_e, scene
 
 SHADOWED = {

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from imgflow.stages.channels import greatest_of
+from imgflow.stages.colour import greatest_of
 
 SURELY_GROUND = 0.1
 """The segmenter's answer up to which a pixel is ground."""

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from imgflow.stages.noise_level import SIDE, noise_of
+from imgflow.stages.denoise.noise_level import SIDE, noise_of
 from imgflow_tests.stages.noise import camera_noise, checked_cloth, photos
 from imgflow_tests.stages.scenes import box, scene, to_bytes
 

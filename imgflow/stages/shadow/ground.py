@@ -7,10 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imgflow.recipe import ShadowConfig
-from imgflow.stages.cast_shadow import find_shadow, without_things
-from imgflow.stages.channels import greatest_of, mean_of
-from imgflow.stages.ground_light import Light, measure_light
-from imgflow.stages.product_edge import ProductEdge, doubt, edge_of, follow_ground
+from imgflow.stages.colour import greatest_of, mean_of
+from imgflow.stages.shadow.cast_shadow import find_shadow, without_things
+from imgflow.stages.shadow.ground_light import Light, measure_light
+from imgflow.stages.shadow.product_edge import ProductEdge, doubt, edge_of, follow_ground
 
 LEAST_SHARE = 0.1
 """Share of the photo that must be clear of the product."""

@@ -8,9 +8,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from imgflow.stages.ground_colour import GroundColour, fit_ground
-from imgflow.stages.see_through import BEYOND, CLEAR, FRAME, Surroundings, measure_place
-from imgflow.stages.trimap import BACKGROUND
+from imgflow.stages.matte.ground_colour import GroundColour, fit_ground
+from imgflow.stages.matte.see_through import BEYOND, CLEAR, FRAME, Surroundings, measure_place
+from imgflow.stages.matte.trimap import BACKGROUND
 
 LONGER_SIDE = 1024
 """Openings are looked for on a copy of this longer side, pixels; small photos are enlarged, at most twice."""

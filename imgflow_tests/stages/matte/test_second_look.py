@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 
 from imgflow.photos.picture import Picture
 from imgflow.recipe import MatteConfig
-from imgflow.stages.matte import matte
-from imgflow.stages.product import find_product
-from imgflow.stages.second_look import look_again
+from imgflow.stages.matte.product import find_product
+from imgflow.stages.matte.second_look import look_again
+from imgflow.stages.matte.stage import matte
 from imgflow_tests.stages.scenes import FloatArray
 
 

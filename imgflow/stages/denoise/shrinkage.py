@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imgflow.cores import usable_cores
-from imgflow.stages.noise_level import COSINES, OPPONENT, SIDE, FloatArray, Noise
+from imgflow.stages.denoise.noise_level import COSINES, OPPONENT, SIDE, FloatArray, Noise
 from imgflow.stages.strips import strips
 
 SCALES = 3
@@ -121,7 +121,7 @@ def _shrunk(opponent: FloatArray, noise: Noise, strength: float, scale: int) -> 
     """One scale alone: H x W x 3."""
     import cv2
 
-    from imgflow.stages.shrinkage_kernels import shrink
+    from imgflow.stages.denoise.shrinkage_kernels import shrink
 
     height, width = opponent.shape[:2]
     padding = (SIDE, SIDE + height % 2, SIDE, SIDE + width % 2)

@@ -31,7 +31,7 @@ def clean_colours(rgb: NDArray[np.uint8], alpha: NDArray[np.uint8]) -> NDArray[n
     Returns:
         H x W x 3, uint8.
     """
-    from imgflow.stages.foreground_kernel import finish_colours
+    from imgflow.stages.matte.foreground_kernel import finish_colours
 
     cleaned = np.zeros_like(rgb)
     if not (alpha > 0).any():
@@ -65,7 +65,7 @@ def _estimate(
     """
     import cv2
 
-    from imgflow.stages.foreground_kernel import next_level, smooth_colours
+    from imgflow.stages.matte.foreground_kernel import next_level, smooth_colours
 
     active = soft
     scale = min(1.0, (MOST_PIXELS / alpha.size) ** 0.5)

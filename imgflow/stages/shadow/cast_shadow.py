@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from imgflow.stages.channels import greatest_of, mean_of
-from imgflow.stages.ground_light import Light
-from imgflow.stages.product_edge import BAND, ProductEdge, nearest
+from imgflow.stages.colour import greatest_of, mean_of
+from imgflow.stages.shadow.ground_light import Light
+from imgflow.stages.shadow.product_edge import BAND, ProductEdge, nearest
 
 NOTICEABLE = 0.012
 """Natural logarithm: what is weaker than this is left alone; from twice this on all is taken."""

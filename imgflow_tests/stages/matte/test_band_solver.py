@@ -7,8 +7,8 @@ import scipy.sparse
 from pymatting import cf_laplacian
 from scipy.sparse.linalg import spsolve
 
-from imgflow.stages import band_solver
-from imgflow.stages.band_solver import EPSILON, find_band, solve_band
+from imgflow.stages.matte import band_solver
+from imgflow.stages.matte.band_solver import EPSILON, find_band, solve_band
 
 HEIGHT, WIDTH = 60, 80
 
