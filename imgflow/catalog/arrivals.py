@@ -60,6 +60,25 @@ def waiting(session: Session, source: Source, keys: Sequence[str]) -> dict[str, 
     return found
 
 
+def leaving(session: Session, source: Source, keys: Sequence[str]) -> dict[str, str | None]:
+    """The cheap stamps of those of these objects that an unfinished batch has read, by key.
+
+    The run of such a batch archives an object first and takes it out of the source then; while the batch is open, an
+    object with this stamp is the one that was read. One that is still there when the batch has ended was left behind
+    by a run that died.
+    """
+    found: dict[str, str | None] = {}
+    for chunk in chunks(keys, CHUNK):
+        rows = session.execute(
+            select(Photo.key, Photo.source_listing)
+            .join(Member, Member.photo_id == Photo.id)
+            .join(Batch, Batch.id == Member.batch_id)
+            .where(Photo.source == source, Photo.key.in_(chunk), Member.state == "taken", Batch.state == "open")
+        )
+        found |= dict(rows.tuples().all())
+    return found
+
+
 def taken(session: Session, source: Source, keys: Sequence[str]) -> dict[str, Seen]:
     """What was last read from these objects, by key; keys that were never read are left out."""
     found: dict[str, Seen] = {}

@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from imgflow.catalog.arrivals import CHUNK, Arrival, Seen, note_touched, register, waiting
+from imgflow.catalog.arrivals import CHUNK, Arrival, Seen, leaving, note_touched, register, waiting
 from imgflow.errors import ObjectNotFoundError
 from imgflow.pipeline.naming import INBOX
 from imgflow.pipeline.workspace import Workspace
@@ -74,13 +74,18 @@ def look_into_inbox(workspace: Workspace) -> Look:
 
 
 def _sights(workspace: Workspace) -> Iterator[tuple[str, ObjectInfo, Seen | None]]:
-    """Every photo in the inbox by its key, with what the catalog knows of it while it waits there."""
+    """Every photo in the inbox by its key, with what the catalog knows of it while it waits there.
+
+    Those that a run has read and is about to take away are left out.
+    """
     listing = _photos(workspace)
     while listed := list(itertools.islice(listing, CHUNK)):
+        keys = [photo_key for photo_key, _ in listed]
         with workspace.catalog.read() as session:
-            known = waiting(session, "inbox", [photo_key for photo_key, _ in listed])
+            known, gone = waiting(session, "inbox", keys), leaving(session, "inbox", keys)
         for photo_key, info in listed:
-            yield photo_key, info, known.get(photo_key)
+            if photo_key in known or gone.get(photo_key) != info.stamp:
+                yield photo_key, info, known.get(photo_key)
 
 
 def _photos(workspace: Workspace) -> Iterator[tuple[str, ObjectInfo]]:

@@ -12,7 +12,9 @@ import pytest
 
 from imgflow.catalog.arrivals import waiting
 from imgflow.pipeline import originals
-from imgflow.pipeline.drop import LONGEST_LOOK, look_into_inbox
+from imgflow.pipeline.drop import LONGEST_LOOK, Look, look_into_inbox
+from imgflow.store.base import ObjectInfo
+from imgflow.store.local import LocalStore
 from imgflow_tests.pipeline.conftest import Shop, make_shop, photo_bytes
 
 
@@ -114,6 +116,43 @@ def test_a_look_asks_the_catalog_piece_by_piece(tmp_path: Path):
     shop.drop(keys[700], b"another content")
     look = look_into_inbox(shop.workspace)
     assert (look.photos, look.batches, look.waiting) == (1, 1, 1200)
+
+
+def test_a_photo_that_a_run_is_just_taking_away_is_not_a_new_one(shop: Shop, monkeypatch: pytest.MonkeyPatch):
+    shop.drop("a.jpg")
+    (batch,) = shop.look()
+    looks: list[Look] = []
+    delete = LocalStore.delete
+
+    def look_first(store: LocalStore, key: str, only_if: ObjectInfo | None = None) -> None:
+        looks.append(look_into_inbox(shop.workspace))
+        delete(store, key, only_if)
+
+    monkeypatch.setattr(LocalStore, "delete", look_first)
+    shop.take_in(batch)
+    assert [(look.photos, look.growing) for look in looks] == [(0, 0)]
+    assert shop.objects("inbox") == []
+    shop.drop("a.jpg", photo_bytes(seed=1))
+    assert look_into_inbox(shop.workspace).photos == 1
+
+
+def test_a_photo_that_a_dead_run_has_left_behind_is_taken_away_in_the_end(shop: Shop, monkeypatch: pytest.MonkeyPatch):
+    shop.drop("a.jpg")
+    (batch,) = shop.look()
+
+    def die(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as dying, pytest.raises(KeyboardInterrupt):
+        dying.setattr(LocalStore, "delete", die)
+        shop.take_in(batch)
+    assert look_into_inbox(shop.workspace).photos == 0
+    shop.run(batch)
+    assert shop.objects("inbox") == ["inbox/a.jpg"]
+    *_, second = shop.look()
+    assert second != batch
+    shop.run(second)
+    assert shop.objects("inbox") == []
 
 
 def test_a_look_that_dies_before_its_commit_leaves_nothing_behind(shop: Shop, monkeypatch: pytest.MonkeyPatch):
