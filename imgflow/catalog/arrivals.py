@@ -75,7 +75,7 @@ def leaving(session: Session, source: Source, keys: Sequence[str]) -> dict[str, 
             .join(Batch, Batch.id == Member.batch_id)
             .where(Photo.source == source, Photo.key.in_(chunk), Member.state == "taken", Batch.state == "open")
         )
-        found |= dict(rows.tuples().all())
+        found.update((key, listing) for key, listing in rows)
     return found
 
 
