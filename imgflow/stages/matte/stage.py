@@ -11,11 +11,12 @@ from imgflow.photos.picture import Picture
 from imgflow.recipe import MatteConfig
 from imgflow.stages.base import StageOutput
 from imgflow.stages.matte.closed_form import solve_alpha
+from imgflow.stages.matte.doubts import decide_doubts
 from imgflow.stages.matte.foreground import clean_colours
 from imgflow.stages.matte.guided_upsampling import enlarge_alpha
 from imgflow.stages.matte.openings import Openings, find_openings
 from imgflow.stages.matte.product import find_product
-from imgflow.stages.matte.trimap import UNKNOWN, clean_mask, trimap
+from imgflow.stages.matte.trimap import LEAST_BAND, UNKNOWN, clean_mask, trimap
 
 MOST_PIXELS = 24_000_000
 """Larger photos are cut out at this size and their alpha is enlarged along the full photo's edges."""
@@ -47,8 +48,9 @@ def matte(
 ) -> StageOutput:
     """Alpha and clean colours for the product in a photo.
 
-    The segmenter's alpha is rid of specks and pinholes, the band around its edges and whatever it was unsure of is
-    solved by closed-form matting with that alpha as prior, and the colours of soft pixels are decontaminated.
+    The segmenter's alpha is rid of specks and pinholes and its wide doubts are decided; the band around its edges and
+    whatever else it was unsure of is solved by closed-form matting with that alpha as prior, and the colours of soft
+    pixels are decontaminated.
 
     Args:
         picture: of any size; a photo's own transparency is treated as `config.input_alpha` says.
@@ -118,6 +120,8 @@ def _cut_out(
     details |= {"refine": config.refine}
     if matter is not None or config.refine == "closed_form":
         openings = find_openings(small, mask, seen.belief) if config.openings == "auto" else None
+        if seen.steady:
+            mask = decide_doubts(small, mask, seen.belief, max(config.band * max(small.shape), LEAST_BAND))
         mask, solved = _refine(rgb, mask, config.band, openings, matter)
         details |= solved | {"opened_share": round(openings.share(), 4) if openings else 0.0}
     elif rgb is not small:
