@@ -40,6 +40,9 @@ WIDE_SOFT, MOST_WIDE_SOFT = 0.01, 0.02
 """Half the width, as a share of the longer side, of an area of such alpha that is no edge; and the share of the cutout
 that such areas may be."""
 
+MOST_DECIDED = 0.04
+"""The same of doubts that were decided: they may have been decided wrong."""
+
 WHITE = (255, 255, 255)
 
 
@@ -63,8 +66,8 @@ def matte(
         transparency, or None), `confidence` (the segmenter's highest value), `weak` (it found nothing certain),
         `looks` (how often it looked),
         `foreground_share`, `unknown_share`, `opened_share` (of the photo, ground seen through the product where the
-        segmenter saw none), `iterations`, and `doubt` (why a person should look at the result) if
-        there is one.
+        segmenter saw none), `decided_share` (of the photo, wide doubts that were decided), `iterations`, and `doubt`
+        (why a person should look at the result) if there is one.
 
     Raises:
         PhotoError: `no_foreground` if the photo is blank (uniform, black, noise only) or fully transparent.
@@ -84,17 +87,19 @@ def matte(
         raise PhotoError("no_foreground")
     rgb = clean_colours(photo, alpha) if config.decontaminate else photo
     details["input_alpha"] = config.input_alpha if own_alpha is not None else None
-    return StageOutput(Picture(rgb, alpha), _shares(alpha) | details | _doubt(alpha, bool(details["weak"])))
+    return StageOutput(Picture(rgb, alpha), _shares(alpha) | details | _doubt(alpha, details))
 
 
-def _doubt(alpha: NDArray[np.uint8], weak: bool) -> dict[str, str]:
-    if weak:
+def _doubt(alpha: NDArray[np.uint8], details: dict[str, Any]) -> dict[str, str]:
+    if details["weak"]:
         return {"doubt": "the segmenter was nowhere certain"}
     visible = np.count_nonzero(alpha > 255 * SEE_THROUGH)
     if np.count_nonzero(alpha >= 128) < LEAST_SOLID * visible or not visible:
         return {"doubt": "hardly anything of the cutout is solid"}
     if _wide_soft_area(alpha) > MOST_WIDE_SOFT * visible:
         return {"doubt": "large parts of the cutout are half transparent"}
+    if details.get("decided_share", 0.0) * alpha.size > MOST_DECIDED * visible:
+        return {"doubt": "the segmenter was undecided about large parts"}
     return {}
 
 
@@ -121,7 +126,11 @@ def _cut_out(
     if matter is not None or config.refine == "closed_form":
         openings = find_openings(small, mask, seen.belief) if config.openings == "auto" else None
         if seen.steady:
-            mask = decide_doubts(small, mask, seen.belief, max(config.band * max(small.shape), LEAST_BAND))
+            undecided, mask = (
+                mask,
+                decide_doubts(small, mask, seen.belief, max(config.band * max(small.shape), LEAST_BAND)),
+            )
+            details["decided_share"] = round(float((mask != undecided).mean()), 4)
         mask, solved = _refine(rgb, mask, config.band, openings, matter)
         details |= solved | {"opened_share": round(openings.share(), 4) if openings else 0.0}
     elif rgb is not small:

@@ -3,7 +3,11 @@
 import numpy as np
 import pytest
 
+from imgflow.photos.picture import Picture
+from imgflow.recipe import MatteConfig
 from imgflow.stages.matte.doubts import decide_doubts
+from imgflow.stages.matte.stage import matte
+from imgflow_tests.stages.scenes import Finds
 
 PRODUCT, GROUND, OTHER = (170, 60, 40), (205, 205, 200), (40, 90, 170)
 
@@ -54,3 +58,13 @@ def test_a_photo_without_anything_sure_is_decided_by_the_segmenter_alone():
     mask[50:150, 100:200] = 0.6
     decided = decide_doubts(rgb, mask, mask, 2.0)
     assert (decided[60:140, 110:190] == 1).all() and (decided[:30] == 0).all()
+
+
+def test_much_that_was_decided_is_told_and_little_is_not():
+    for handle, doubt in ((HANDLE, True), ((slice(80, 96), slice(200, 220)), False)):
+        rgb, mask = photo((*handle, PRODUCT, 0.35))
+        output = matte(Picture(rgb), MatteConfig(), Finds(mask))
+        assert 0 < output.details["decided_share"] < 0.04
+        assert ("doubt" in output.details) == doubt
+        inner = output.picture.alpha[handle][4:-4, 4:-4]
+        assert (inner > 250).mean() > 0.97
