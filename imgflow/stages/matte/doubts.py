@@ -65,7 +65,9 @@ def decide_doubts(
         cv2.distanceTransform(product, cv2.DIST_L2, 3) + cv2.distanceTransform(1 - product, cv2.DIST_L2, 3), np.float32
     )
     deep = (to_edge > DEEP * reach) & (mask > 1 - SURE) & (mask < SURE)
-    deep &= _slope(belief) * max(mask.shape) < STEEP
+    left, top, width, height = cv2.boundingRect(deep.view(np.uint8))
+    part = np.s_[top : top + height, left : left + width]
+    deep[part] &= _slope(belief[part]) * max(mask.shape) < STEEP
     if not deep.any():
         return mask
     own = np.clip(mask[deep], LEAST_ODDS, 1 - LEAST_ODDS)
@@ -79,6 +81,8 @@ def _slope(belief: NDArray[np.float32]) -> NDArray[np.float32]:
     """H x W, a pixel."""
     import cv2
 
+    if not belief.size:
+        return belief
     soft = cv2.GaussianBlur(belief, (0, 0), 1.5)
     across, down = (
         np.asarray(cv2.Sobel(soft, cv2.CV_32F, *order, scale=1 / 8), np.float32) for order in ((1, 0), (0, 1))
