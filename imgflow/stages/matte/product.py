@@ -47,13 +47,14 @@ def find_product(rgb: NDArray[np.uint8], segmenter: Segmenter, *, again: bool = 
         PhotoError: `no_foreground` if nothing was found and the photo is blank.
     """
     first = _seen(rgb, segmenter)
-    seen = Looks(first, first, 1)
+    steady = _unsure_share(first) <= MOST_UNSURE
+    seen = Looks(first, first, 1, steady)
     if again and segmenter.input_size <= SMALL_INPUT:
-        if _unsure_share(first) <= MOST_UNSURE:
+        if steady:
             seen = look_again(rgb, first, segmenter)
         elif coarse_contrast(rgb) >= LEAST_CONTRAST:
             surer = min(first, _seen_with_margin(rgb, segmenter), key=_unsure_share)
-            seen = Looks(surer, surer, 2)
+            seen = Looks(surer, surer, 2, steady)
     confidence = float(seen.mask.max())
     found = float((seen.mask >= 0.5).mean()) >= LEAST_AREA
     details: dict[str, Any] = {"confidence": round(confidence, 4), "weak": not found, "looks": seen.number}
@@ -62,7 +63,7 @@ def find_product(rgb: NDArray[np.uint8], segmenter: Segmenter, *, again: bool = 
     if coarse_contrast(rgb) < LEAST_CONTRAST or confidence <= 0:
         raise PhotoError("no_foreground", f"the segmenter's highest value is {confidence:.2f}")
     stretched = np.asarray(seen.mask / confidence, np.float32)
-    return Looks(stretched, stretched, seen.number), details
+    return Looks(stretched, stretched, seen.number, False), details
 
 
 def _unsure_share(mask: NDArray[np.float32]) -> float:

@@ -54,6 +54,8 @@ class Looks(NamedTuple):
     belief: NDArray[np.float32]
     """H x W, 0 to 1: their mean, which keeps the doubts of those outvoted."""
     number: int
+    steady: bool = True
+    """Whether its doubts are the exception: where they are all over, they are no measure of what is product."""
 
 
 def look_again(rgb: NDArray[np.uint8], first: NDArray[np.float32], segmenter: Segmenter) -> Looks:

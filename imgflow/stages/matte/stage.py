@@ -11,11 +11,12 @@ from imgflow.photos.picture import Picture
 from imgflow.recipe import MatteConfig
 from imgflow.stages.base import StageOutput
 from imgflow.stages.matte.closed_form import solve_alpha
+from imgflow.stages.matte.doubts import decide_doubts
 from imgflow.stages.matte.foreground import clean_colours
 from imgflow.stages.matte.guided_upsampling import enlarge_alpha
 from imgflow.stages.matte.openings import Openings, find_openings
 from imgflow.stages.matte.product import find_product
-from imgflow.stages.matte.trimap import UNKNOWN, clean_mask, trimap
+from imgflow.stages.matte.trimap import LEAST_BAND, UNKNOWN, clean_mask, trimap
 
 MOST_PIXELS = 24_000_000
 """Larger photos are cut out at this size and their alpha is enlarged along the full photo's edges."""
@@ -39,6 +40,9 @@ WIDE_SOFT, MOST_WIDE_SOFT = 0.01, 0.02
 """Half the width, as a share of the longer side, of an area of such alpha that is no edge; and the share of the cutout
 that such areas may be."""
 
+MOST_DECIDED = 0.04
+"""The same of doubts that were decided: they may have been decided wrong."""
+
 WHITE = (255, 255, 255)
 
 
@@ -47,8 +51,9 @@ def matte(
 ) -> StageOutput:
     """Alpha and clean colours for the product in a photo.
 
-    The segmenter's alpha is rid of specks and pinholes, the band around its edges and whatever it was unsure of is
-    solved by closed-form matting with that alpha as prior, and the colours of soft pixels are decontaminated.
+    The segmenter's alpha is rid of specks and pinholes and its wide doubts are decided; the band around its edges and
+    whatever else it was unsure of is solved by closed-form matting with that alpha as prior, and the colours of soft
+    pixels are decontaminated.
 
     Args:
         picture: of any size; a photo's own transparency is treated as `config.input_alpha` says.
@@ -61,8 +66,8 @@ def matte(
         transparency, or None), `confidence` (the segmenter's highest value), `weak` (it found nothing certain),
         `looks` (how often it looked),
         `foreground_share`, `unknown_share`, `opened_share` (of the photo, ground seen through the product where the
-        segmenter saw none), `iterations`, and `doubt` (why a person should look at the result) if
-        there is one.
+        segmenter saw none), `decided_share` (of the photo, wide doubts that were decided), `iterations`, and `doubt`
+        (why a person should look at the result) if there is one.
 
     Raises:
         PhotoError: `no_foreground` if the photo is blank (uniform, black, noise only) or fully transparent.
@@ -82,17 +87,19 @@ def matte(
         raise PhotoError("no_foreground")
     rgb = clean_colours(photo, alpha) if config.decontaminate else photo
     details["input_alpha"] = config.input_alpha if own_alpha is not None else None
-    return StageOutput(Picture(rgb, alpha), _shares(alpha) | details | _doubt(alpha, bool(details["weak"])))
+    return StageOutput(Picture(rgb, alpha), _shares(alpha) | details | _doubt(alpha, details))
 
 
-def _doubt(alpha: NDArray[np.uint8], weak: bool) -> dict[str, str]:
-    if weak:
+def _doubt(alpha: NDArray[np.uint8], details: dict[str, Any]) -> dict[str, str]:
+    if details["weak"]:
         return {"doubt": "the segmenter was nowhere certain"}
     visible = np.count_nonzero(alpha > 255 * SEE_THROUGH)
     if np.count_nonzero(alpha >= 128) < LEAST_SOLID * visible or not visible:
         return {"doubt": "hardly anything of the cutout is solid"}
     if _wide_soft_area(alpha) > MOST_WIDE_SOFT * visible:
         return {"doubt": "large parts of the cutout are half transparent"}
+    if details.get("decided_share", 0.0) * alpha.size > MOST_DECIDED * visible:
+        return {"doubt": "the segmenter was undecided about large parts"}
     return {}
 
 
@@ -118,6 +125,12 @@ def _cut_out(
     details |= {"refine": config.refine}
     if matter is not None or config.refine == "closed_form":
         openings = find_openings(small, mask, seen.belief) if config.openings == "auto" else None
+        if seen.steady:
+            undecided, mask = (
+                mask,
+                decide_doubts(small, mask, seen.belief, max(config.band * max(small.shape), LEAST_BAND)),
+            )
+            details["decided_share"] = round(float((mask != undecided).mean()), 4)
         mask, solved = _refine(rgb, mask, config.band, openings, matter)
         details |= solved | {"opened_share": round(openings.share(), 4) if openings else 0.0}
     elif rgb is not small:

@@ -1,0 +1,70 @@
+"""Wide doubts of a segmenter are decided: by what it leans to, and by colour where that tells."""
+
+import numpy as np
+import pytest
+
+from imgflow.photos.picture import Picture
+from imgflow.recipe import MatteConfig
+from imgflow.stages.matte.doubts import decide_doubts
+from imgflow.stages.matte.stage import matte
+from imgflow_tests.stages.scenes import Finds
+
+PRODUCT, GROUND, OTHER = (170, 60, 40), (205, 205, 200), (40, 90, 170)
+
+
+def photo(*patches, noise=3.0):
+    """A product of one colour, columns 60 to 200 of 300, and patches: rows, columns, colour, the segmenter's value."""
+    rgb = np.full((200, 300, 3), GROUND, np.float32)
+    mask = np.zeros((200, 300), np.float32)
+    rgb[40:160, 60:200], mask[40:160, 60:200] = PRODUCT, 1
+    for rows, columns, colour, value in patches:
+        rgb[rows, columns], mask[rows, columns] = colour, value
+    rgb += np.random.default_rng(0).normal(0, noise, rgb.shape)
+    return np.clip(rgb, 0, 255).astype(np.uint8), mask
+
+
+HOLE, HANDLE = (slice(80, 120), slice(100, 150)), (slice(80, 110), slice(200, 260))
+
+
+@pytest.mark.parametrize(("colour", "value", "product"), [(PRODUCT, 0.35, 1), (GROUND, 0.65, 0)])
+@pytest.mark.parametrize("place", [HOLE, HANDLE])
+def test_clear_colours_overrule_a_segmenter_that_leans_the_other_way(place, colour, value, product):
+    rgb, mask = photo((*place, colour, value))
+    decided = decide_doubts(rgb, mask, mask, 2.0)
+    inner = decided[place][8:-8, 8:-8]
+    assert (inner == product).mean() > 0.98
+
+
+@pytest.mark.parametrize(("value", "product"), [(0.35, 0), (0.65, 1)])
+def test_a_colour_that_neither_has_changes_nothing(value, product):
+    rgb, mask = photo((*HANDLE, OTHER, value))
+    assert (decide_doubts(rgb, mask, mask, 2.0)[HANDLE][8:-8, 8:-8] == product).all()
+
+
+@pytest.mark.parametrize(("value", "product"), [(0.35, 0), (0.65, 1)])
+def test_where_product_and_ground_look_alike_the_segmenter_decides(value, product):
+    rgb, mask = photo((slice(40, 160), slice(60, 200), GROUND, 1.0), (*HANDLE, GROUND, value))
+    assert (decide_doubts(rgb, mask, mask, 2.0)[HANDLE][8:-8, 8:-8] == product).all()
+
+
+def test_edges_and_what_is_sure_stay_as_they_are():
+    rgb, mask = photo()
+    mask[40:160, 56:64] = np.linspace(0.1, 0.9, 8)
+    np.testing.assert_array_equal(decide_doubts(rgb, mask, mask, 2.0), mask)
+
+
+def test_a_photo_without_anything_sure_is_decided_by_the_segmenter_alone():
+    rgb, mask = photo((slice(0, 200), slice(0, 300), OTHER, 0.4))
+    mask[50:150, 100:200] = 0.6
+    decided = decide_doubts(rgb, mask, mask, 2.0)
+    assert (decided[60:140, 110:190] == 1).all() and (decided[:30] == 0).all()
+
+
+def test_much_that_was_decided_is_told_and_little_is_not():
+    for handle, doubt in ((HANDLE, True), ((slice(80, 96), slice(200, 220)), False)):
+        rgb, mask = photo((*handle, PRODUCT, 0.35))
+        output = matte(Picture(rgb), MatteConfig(), Finds(mask))
+        assert 0 < output.details["decided_share"] < 0.04
+        assert ("doubt" in output.details) == doubt
+        inner = output.picture.alpha[handle][4:-4, 4:-4]
+        assert (inner > 250).mean() > 0.97
