@@ -16,8 +16,9 @@ from imgflow.stages.matte.chroma import regularisation
 from imgflow.stages.matte.prior import Surroundings, prior_alpha, surroundings
 from imgflow.stages.matte.trimap import BACKGROUND, FOREGROUND, UNKNOWN
 
-TOLERANCE = 2e-5
-"""Root mean square of what a step of Jacobi's method would still change, in alpha, at which the solver stops."""
+TOLERANCE, COARSE_TOLERANCE = 5e-5, 2e-5
+"""Root mean square of what a step of Jacobi's method would still change, in alpha, at which the solver stops; and the
+same at smaller sizes, where steps cost little and what is left is spread over many pixels."""
 
 MOST_ITERATIONS = 200
 
@@ -46,11 +47,11 @@ def solve_alpha(rgb: NDArray[np.uint8], trimap: NDArray[np.uint8], guess: NDArra
         guess: H x W, 0 to 1: the segmenter's alpha, to which the answer is pulled where the photo says little.
         band: half width of the unknown band, pixels; unknown regions much wider than that rely on the guess.
     """
-    return _solve(rgb, trimap, guess, surroundings(rgb, trimap, guess, band))
+    return _solve(rgb, trimap, guess, surroundings(rgb, trimap, guess, band), TOLERANCE)
 
 
 def _solve(
-    rgb: NDArray[np.uint8], trimap: NDArray[np.uint8], guess: NDArray[np.float32], known: Surroundings
+    rgb: NDArray[np.uint8], trimap: NDArray[np.uint8], guess: NDArray[np.float32], known: Surroundings, tolerance: float
 ) -> Solution:
     unknown = trimap == UNKNOWN
     alpha = (trimap == FOREGROUND).astype(np.float32)
@@ -67,7 +68,7 @@ def _solve(
     where = pixels.where()
     prior, weight = prior_alpha(rgb, guess, known, where)
     answer, steps = solve_band(
-        rgb, pixels, regularisation(rgb, where), alpha, prior, weight, TOLERANCE, MOST_ITERATIONS
+        rgb, pixels, regularisation(rgb, where), alpha, prior, weight, tolerance, MOST_ITERATIONS
     )
     alpha.ravel()[where] = np.clip(answer, 0, 1)
     return Solution(alpha, iterations + steps)
@@ -90,7 +91,7 @@ def _solve_half(
 
     share = small(trimap)
     regions = np.where(share == FOREGROUND, FOREGROUND, np.where(share == BACKGROUND, BACKGROUND, UNKNOWN))
-    solution = _solve(small(rgb), regions.astype(np.uint8), small(guess), known)
+    solution = _solve(small(rgb), regions.astype(np.uint8), small(guess), known, COARSE_TOLERANCE)
     around = np.ones((3, 3), np.uint8)
     spread = np.asarray(cv2.dilate(solution.alpha, around) - cv2.erode(solution.alpha, around), np.float32)
     flat = cv2.resize((spread <= FLAT).view(np.uint8), (width, height), interpolation=cv2.INTER_NEAREST)

@@ -85,12 +85,14 @@ def prior_alpha(
     Returns:
         Alpha and weight, both N, float32.
     """
-    colour, trust = colour_evidence(rgb, known.colours, where)
     distances = enlarged_at(known.distances, where, rgb.shape)
     deep = np.clip(distances.min(1) / np.float32(DEEP_FROM) - 1, 0, 1)
     aside = np.clip((distances.max(1) - OPEN[0]) / (OPEN[1] - OPEN[0]), 0, 1)
     own_alpha = guess.ravel()[where]
     certainty = (2 * own_alpha - 1) ** 2
+    colour, trust = np.zeros_like(own_alpha), np.zeros_like(own_alpha)
+    asked = np.flatnonzero((aside > 0) & (certainty < 1))
+    colour[asked], trust[asked] = colour_evidence(rgb, known.colours, where[asked])
     trust = trust**2 * (1 - certainty)
     sure = SURE * (BESIDE + (1 - BESIDE) * aside)
     own = UNSURE + (sure - UNSURE) * certainty + DEEP_WEIGHT * deep * (1 - trust)
