@@ -83,6 +83,7 @@ def laplacian(
     first: int,
     last: int,
     epsilon: float,
+    chroma: float,
     values: Any,
     upper: Any,
     product: Any,
@@ -95,7 +96,7 @@ def laplacian(
         runs: of the unknown pixels.
         windows: runs of those and of all beside one: the middles of the 3 x 3 windows with an unknown pixel.
         first, last: the runs to do.
-        epsilon: regularisation, in squared colour (0 to 1).
+        epsilon, chroma: as `chroma.Regularisation` has them.
         values: of unknown and known pixels.
         upper, product: changed at the places of these runs.
     """
@@ -108,8 +109,11 @@ def laplacian(
         if near[n] >= height * width:
             break
         y, x = near[n] // width, near[n] % width
-        for k in range(3):
-            colours[k, n - begin] = rgb[y, x, k] / 255.0
+        red, green, blue = rgb[y, x, 0] / 255.0, rgb[y, x, 1] / 255.0, rgb[y, x, 2] / 255.0
+        luma = 0.299 * red + 0.587 * green + 0.114 * blue
+        colours[0, n - begin] = luma
+        colours[1, n - begin] = chroma * (blue - luma)
+        colours[2, n - begin] = chroma * (red - luma)
     mean, inverse = np.zeros((3, end - begin)), np.zeros((6, end - begin))
     start = np.searchsorted(windows[:, PLACE], np.searchsorted(near, (top - 1) * width))
     stop = np.searchsorted(windows[:, PLACE], np.searchsorted(near, (bottom + 2) * width))

@@ -8,9 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imgflow.cores import usable_cores
-
-EPSILON = 1e-5
-"""Regularisation of the Laplacian, in squared colour (0 to 1)."""
+from imgflow.stages.matte.chroma import Regularisation
 
 PART = 16_384
 """Pixels of a part. Fixed, so that sums do not depend on the number of threads."""
@@ -66,6 +64,7 @@ def find_band(unknown: NDArray[np.bool_]) -> Band:
 def solve_band(
     rgb: NDArray[np.uint8],
     band: Band,
+    smoothing: Regularisation,
     alpha: NDArray[np.float32],
     prior: NDArray[np.float32],
     weight: NDArray[np.float32],
@@ -79,6 +78,7 @@ def solve_band(
     Args:
         rgb: H x W x 3, uint8.
         band: of N unknown pixels.
+        smoothing: regularisation of the Laplacian.
         alpha: H x W, of the known pixels, and the first guess for the unknown ones.
         prior: N.
         weight: N, the diagonal of W; more than 0.
@@ -112,7 +112,7 @@ def solve_band(
         def assemble(first: int, last: int) -> None:
             for part in range(first, last):
                 kernels.laplacian(
-                    rgb, near, runs, windows, parts[part], parts[part + 1], EPSILON, answer, upper, product
+                    rgb, near, runs, windows, parts[part], parts[part + 1], *smoothing, answer, upper, product
                 )
 
         everywhere(assemble)

@@ -12,16 +12,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imgflow.stages.matte.band_solver import find_band, solve_band
-from imgflow.stages.matte.colour_evidence import LocalColours, local_colours
-from imgflow.stages.matte.prior import prior_alpha
+from imgflow.stages.matte.chroma import regularisation
+from imgflow.stages.matte.prior import Surroundings, prior_alpha, surroundings
 from imgflow.stages.matte.trimap import BACKGROUND, FOREGROUND, UNKNOWN
 
-TOLERANCE = 2e-5
-"""Root mean square of what a step of Jacobi's method would still change, in alpha, at which the solver stops."""
+TOLERANCE, COARSE_TOLERANCE = 5e-5, 2e-5
+"""Root mean square of what a step of Jacobi's method would still change, in alpha, at which the solver stops; and the
+same at smaller sizes, where steps cost little and what is left is spread over many pixels."""
 
 MOST_ITERATIONS = 200
 
-FLAT = 0.02
+FLAT = 0.01
 """Difference of alpha between pixels side by side at half the size, up to which nothing finer is looked for there."""
 
 COARSEST = 256
@@ -46,11 +47,11 @@ def solve_alpha(rgb: NDArray[np.uint8], trimap: NDArray[np.uint8], guess: NDArra
         guess: H x W, 0 to 1: the segmenter's alpha, to which the answer is pulled where the photo says little.
         band: half width of the unknown band, pixels; unknown regions much wider than that rely on the guess.
     """
-    return _solve(rgb, trimap, guess, band, local_colours(rgb, guess))
+    return _solve(rgb, trimap, guess, surroundings(rgb, trimap, guess, band), TOLERANCE)
 
 
 def _solve(
-    rgb: NDArray[np.uint8], trimap: NDArray[np.uint8], guess: NDArray[np.float32], band: float, colours: LocalColours
+    rgb: NDArray[np.uint8], trimap: NDArray[np.uint8], guess: NDArray[np.float32], known: Surroundings, tolerance: float
 ) -> Solution:
     unknown = trimap == UNKNOWN
     alpha = (trimap == FOREGROUND).astype(np.float32)
@@ -58,21 +59,23 @@ def _solve(
         return Solution(np.where(unknown, guess, alpha), 0)
     start, iterations, detailed = guess, 0, unknown
     if max(trimap.shape) > COARSEST:
-        start, flat, iterations = _solve_half(rgb, trimap, guess, band, colours)
+        start, flat, iterations = _solve_half(rgb, trimap, guess, known)
         detailed = unknown & ~flat
     np.copyto(alpha, start, where=unknown)
     if not detailed.any():
         return Solution(alpha, iterations)
     pixels = find_band(detailed)
     where = pixels.where()
-    prior, weight = prior_alpha(rgb, unknown, guess, band, colours, where)
-    answer, steps = solve_band(rgb, pixels, alpha, prior, weight, TOLERANCE, MOST_ITERATIONS)
+    prior, weight = prior_alpha(rgb, guess, known, where)
+    answer, steps = solve_band(
+        rgb, pixels, regularisation(rgb, where), alpha, prior, weight, tolerance, MOST_ITERATIONS
+    )
     alpha.ravel()[where] = np.clip(answer, 0, 1)
     return Solution(alpha, iterations + steps)
 
 
 def _solve_half(
-    rgb: NDArray[np.uint8], trimap: NDArray[np.uint8], guess: NDArray[np.float32], band: float, colours: LocalColours
+    rgb: NDArray[np.uint8], trimap: NDArray[np.uint8], guess: NDArray[np.float32], known: Surroundings
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_], int]:
     """The answer at half the size, enlarged, and where it is flat.
 
@@ -88,7 +91,7 @@ def _solve_half(
 
     share = small(trimap)
     regions = np.where(share == FOREGROUND, FOREGROUND, np.where(share == BACKGROUND, BACKGROUND, UNKNOWN))
-    solution = _solve(small(rgb), regions.astype(np.uint8), small(guess), band / 2, colours)
+    solution = _solve(small(rgb), regions.astype(np.uint8), small(guess), known, COARSE_TOLERANCE)
     around = np.ones((3, 3), np.uint8)
     spread = np.asarray(cv2.dilate(solution.alpha, around) - cv2.erode(solution.alpha, around), np.float32)
     flat = cv2.resize((spread <= FLAT).view(np.uint8), (width, height), interpolation=cv2.INTER_NEAREST)

@@ -1,15 +1,23 @@
-"""What is believed of alpha before the solver looks at the photo's edges: the segmenter's word, and the colours'."""
+"""What is believed of alpha before the solver looks at the photo's edges: the segmenter's word, and the colours'.
+
+In an ordinary band, with sure product on one side and sure ground on the other, the photo itself decides nearly alone:
+the segmenter draws the edge some pixels astray, and colours of a product are rarely those of its edge. Both count where
+product or ground is sure only farther off, as between spokes: from there on the photo's word fades.
+"""
+
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from imgflow.stages.matte.colour_evidence import LocalColours, colour_evidence
-from imgflow.stages.matte.trimap import LEAST_BAND
+from imgflow.stages.matte.colour_evidence import LocalColours, colour_evidence, local_colours
+from imgflow.stages.matte.trimap import BACKGROUND, FOREGROUND, LEAST_BAND, UNKNOWN
+from imgflow.stages.strips import enlarged_at
 
 SURE = 0.02
 """Weight of the segmenter's alpha where it is certain, against a diagonal of the Laplacian of about 1."""
 
-UNSURE = 1e-3
+UNSURE = 1e-4
 """Its weight where it is undecided."""
 
 DEEP_WEIGHT = 0.1
@@ -21,37 +29,73 @@ DEEP_FROM = 4.0
 COLOUR = 0.2
 """Weight of the alpha that colours tell, where they are fully to be trusted and the segmenter is undecided."""
 
+OPEN = 2.5, 5.0
+"""Distance to the farther of product and ground, in half widths of the band, from which on a place begins to be no
+ordinary band, and at which it is none."""
+
+BESIDE = 0.05
+"""Share of `SURE` that is left in an ordinary band; of `COLOUR`, nothing is."""
+
+LONGER_SIDE = 1024
+"""Distances are measured on a copy of at most this longer side, pixels."""
+
+FARTHEST = 1000.0
+"""Distance to what is nowhere, in half widths of the band."""
+
+
+class Surroundings(NamedTuple):
+    """What is known around each pixel, on small copies of the photo."""
+
+    colours: LocalColours
+    distances: NDArray[np.float32]
+    """h x w x 2: to sure product and to sure ground, in half widths of the band."""
+
+
+def surroundings(
+    rgb: NDArray[np.uint8], trimap: NDArray[np.uint8], guess: NDArray[np.float32], band: float
+) -> Surroundings:
+    """Arguments as those of `closed_form.solve_alpha`."""
+    import cv2
+
+    scale = min(1.0, LONGER_SIDE / max(trimap.shape))
+    size = (max(1, round(trimap.shape[1] * scale)), max(1, round(trimap.shape[0] * scale)))
+    small = np.asarray(cv2.resize(trimap, size, interpolation=cv2.INTER_AREA), np.uint8)
+    unit = max(band, LEAST_BAND) * scale
+    elsewhere = (small <= (UNKNOWN + FOREGROUND) // 2, small >= (BACKGROUND + UNKNOWN) // 2)
+    distances = [
+        np.full(small.shape, FARTHEST, np.float32)
+        if away.all()
+        else np.asarray(cv2.distanceTransform(away.view(np.uint8), cv2.DIST_L2, 3), np.float32) / np.float32(unit)
+        for away in elsewhere
+    ]
+    return Surroundings(local_colours(rgb, guess), np.dstack(distances).astype(np.float32, copy=False))
+
 
 def prior_alpha(
-    rgb: NDArray[np.uint8],
-    unknown: NDArray[np.bool_],
-    guess: NDArray[np.float32],
-    band: float,
-    colours: LocalColours,
-    where: NDArray[np.int32],
+    rgb: NDArray[np.uint8], guess: NDArray[np.float32], known: Surroundings, where: NDArray[np.int32]
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """What the solver's answer is pulled to, and how strongly.
 
     Args:
-        rgb: H x W x 3, uint8.
-        unknown: H x W.
+        rgb: H x W x 3, uint8, the photo or a smaller copy.
         guess: H x W, 0 to 1: the segmenter's alpha.
-        band: half width of the trimap's band, pixels.
-        colours: of product and ground around.
+        known: of the photo.
         where: N flat indices of the unknown pixels.
 
     Returns:
         Alpha and weight, both N, float32.
     """
-    import cv2
-
-    colour, trust = colour_evidence(rgb, colours, where)
-    depth = np.asarray(cv2.distanceTransform(unknown.view(np.uint8), cv2.DIST_L2, 3), np.float32).ravel()[where]
-    deep = np.clip(depth / np.float32(DEEP_FROM * max(band, LEAST_BAND)) - 1, 0, 1)
+    distances = enlarged_at(known.distances, where, rgb.shape)
+    deep = np.clip(distances.min(1) / np.float32(DEEP_FROM) - 1, 0, 1)
+    aside = np.clip((distances.max(1) - OPEN[0]) / (OPEN[1] - OPEN[0]), 0, 1)
     own_alpha = guess.ravel()[where]
     certainty = (2 * own_alpha - 1) ** 2
+    colour, trust = np.zeros_like(own_alpha), np.zeros_like(own_alpha)
+    asked = np.flatnonzero((aside > 0) & (certainty < 1))
+    colour[asked], trust[asked] = colour_evidence(rgb, known.colours, where[asked])
     trust = trust**2 * (1 - certainty)
-    own = UNSURE + (SURE - UNSURE) * certainty + DEEP_WEIGHT * deep * (1 - trust)
-    by_colour = COLOUR * trust
+    sure = SURE * (BESIDE + (1 - BESIDE) * aside)
+    own = UNSURE + (sure - UNSURE) * certainty + DEEP_WEIGHT * deep * (1 - trust)
+    by_colour = COLOUR * trust * aside
     weight = own + by_colour
     return np.asarray((own * own_alpha + by_colour * colour) / weight, np.float32), np.asarray(weight, np.float32)
