@@ -55,7 +55,7 @@ ENDS_ON_LIT_GROUND = 0.5
 MOST_OF_FRAME = 0.25
 """Share of the photo's border that a shadow may leave by. More, and it is a wall or a second ground."""
 
-THROUGH = 0.02
+THROUGH = 0.01
 """Share of a side: what leaves the photo by two opposite sides, and is wider there, is a second ground, too."""
 
 MOSTLY = 0.4
@@ -63,6 +63,9 @@ MOSTLY = 0.4
 
 ROUGHER = 2.5
 """Times the lit ground's local contrast which is too much for the same ground in a shadow."""
+
+COARSE = 1.5
+"""Times the variance of the fine texture that a coarse one has."""
 
 LEAST_ROUGH = 0.012
 """Natural logarithm: local contrast that noise may bring anywhere."""
@@ -74,11 +77,11 @@ BESIDE = 0.05
 LEAST_TELLING = 50
 """Pixels of the small copy that do so."""
 
-DOUBT = (0.3, 1.0), (0.6, 0.05)
+DOUBT = (0.6, 1.2), (0.6, 0.05)
 """The deeper a darkness, the surer must be the segmenter that it is ground: the foot of a product is dark, too, and has
 no edge that one sees. Depths (natural logarithm), and the answers up to which they count."""
 
-CORE = 3.0
+CORE = 4.0
 """Times as dark as what counts must a shadow be somewhere at the product."""
 
 BEGINS = 0.8
@@ -158,7 +161,7 @@ def find_shadow(
     plain = edge.ground & ~_things(depth, edge.ground, light.lit, narrow, max(SOFT, 4 * usual))
     if not plain.any():
         return np.zeros_like(tones)
-    gain = _broad(nearest(missing, plain), 2 * narrow, max(0.015, 3 * usual))
+    gain = _broad(nearest(missing, plain), 2 * narrow, max(0.015, 3 * usual), light.lit)
     level = _unevenness(gain, light, edge)
     sure = np.clip(mean_of(gain) / level - 1, 0, 1)
     even = edge.ground & (np.abs(mean_of(gain)) < max(level, light.tolerance))
@@ -206,11 +209,12 @@ def _local_contrast(missing: NDArray[np.float32], plain: NDArray[np.bool_]) -> N
     return np.sqrt(np.maximum(np.asarray(cv2.blur(fine, (9, 9)), np.float32), 0) / np.maximum(weight, 0.05))
 
 
-def _broad(missing: NDArray[np.float32], radius: int, texture: float) -> NDArray[np.float32]:
+def _broad(missing: NDArray[np.float32], radius: int, texture: float, lit: NDArray[np.bool_]) -> NDArray[np.float32]:
     """What the shadow took, without texture: h x w x 3.
 
     A guided filter (He, Sun and Tang 2010) whose guide is the depth itself: flat stretches are averaged, a shadow's
-    edge is followed.
+    edge is followed. What varies twice as much as the lit ground does in such a window is an edge. Where the ground's
+    texture is coarse, the guide is filtered first (rolling guidance, Zhang et al. 2014).
     """
     import cv2
 
@@ -220,10 +224,15 @@ def _broad(missing: NDArray[np.float32], radius: int, texture: float) -> NDArray
         average = np.asarray(cv2.blur(values, (side, side), borderType=cv2.BORDER_REFLECT_101), np.float32)
         return average.reshape(*average.shape[:2], -1)
 
-    guide = mean_of(missing)[..., None]
-    centre, centres = mean(guide), mean(missing)
-    slope = (mean(guide * missing) - centre * centres) / (mean(guide * guide) - centre**2 + np.float32(texture**2))
-    return mean(slope) * guide + mean(centres - slope * centre)
+    def filtered(values: NDArray[np.float32], guide: NDArray[np.float32]) -> NDArray[np.float32]:
+        centre, centres = mean(guide), mean(values)
+        slope = (mean(guide * values) - centre * centres) / (mean(guide * guide) - centre**2 + varies)
+        return mean(slope) * guide + mean(centres - slope * centre)
+
+    depth = mean_of(missing)[..., None]
+    spread = mean(depth * depth) - mean(depth) ** 2
+    varies = np.float32(max(texture**2, 4 * float(np.median(spread[lit])) if lit.any() else 0.0))
+    return filtered(missing, filtered(depth, depth) if COARSE * texture**2 < varies else depth)
 
 
 def _cast(
