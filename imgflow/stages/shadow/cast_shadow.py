@@ -55,8 +55,9 @@ ENDS_ON_LIT_GROUND = 0.5
 MOST_OF_FRAME = 0.25
 """Share of the photo's border that a shadow may leave by. More, and it is a wall or a second ground."""
 
-THROUGH = 0.01
-"""Share of a side: what leaves the photo by two opposite sides, and is wider there, is a second ground, too."""
+SLENDER = 0.5
+"""Share of the photo's width (or height) up to which a product's shadow cannot go through all of it: a second ground
+does."""
 
 MOSTLY = 0.4
 """Share of a shadow that must be clean of things."""
@@ -274,7 +275,7 @@ def _cast(
             and np.percentile(depth[rows, columns][begin], 90) > BEGINS * deep[label]
             and inside.sum() > MOSTLY * area
             and float(np.median(rough[rows, columns][inside])) < max(LEAST_ROUGH, ROUGHER * usual)
-            and _of_frame(mine, rows, columns, shape) < MOST_OF_FRAME
+            and _of_frame(mine, rows, columns, product) < MOST_OF_FRAME
         )
     kept *= deep > ALIKE * (deep * kept).max()
     inner = np.asarray(kept[labels], np.float32)
@@ -282,16 +283,11 @@ def _cast(
     return np.where(outside, inner, np.asarray(cv2.dilate(inner, ring), np.float32))
 
 
-def _of_frame(mine: NDArray[np.bool_], rows: slice, columns: slice, shape: tuple[int, ...]) -> float:
+def _of_frame(mine: NDArray[np.bool_], rows: slice, columns: slice, product: NDArray[np.bool_]) -> float:
     """Share of the photo's border that a region (in its window) touches; all of it where it goes through the photo."""
-    sides = [
-        int(side.sum()) if at_border else 0
-        for side, at_border in (
-            (mine[0], rows.start == 0),
-            (mine[-1], rows.stop == shape[0]),
-            (mine[:, 0], columns.start == 0),
-            (mine[:, -1], columns.stop == shape[1]),
-        )
-    ]
-    through = min(sides[:2]) > THROUGH * shape[1] or min(sides[2:]) > THROUGH * shape[0]
-    return 1.0 if through else sum(sides) / (2 * (shape[0] + shape[1]))
+    height, width = product.shape
+    top, bottom = int(mine[0].sum()) * (rows.start == 0), int(mine[-1].sum()) * (rows.stop == height)
+    left, right = int(mine[:, 0].sum()) * (columns.start == 0), int(mine[:, -1].sum()) * (columns.stop == width)
+    across = min(left, right) > 0 and product.any(0).mean() < SLENDER
+    down = min(top, bottom) > 0 and product.any(1).mean() < SLENDER
+    return 1.0 if across or down else (top + bottom + left + right) / (2 * (height + width))
