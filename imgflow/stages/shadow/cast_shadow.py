@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from imgflow.stages.colour import greatest_of, mean_of
 from imgflow.stages.shadow.ground_light import Light
-from imgflow.stages.shadow.product_edge import BAND, ProductEdge, nearest
+from imgflow.stages.shadow.product_edge import BAND, PERHAPS_GROUND, ProductEdge, nearest
 
 NOTICEABLE = 0.012
 """Natural logarithm: what is weaker than this is left alone; from twice this on all is taken."""
@@ -55,22 +55,44 @@ ENDS_ON_LIT_GROUND = 0.5
 MOST_OF_FRAME = 0.25
 """Share of the photo's border that a shadow may leave by. More, and it is a wall or a second ground."""
 
+SLENDER = 0.5
+"""Share of the photo's width (or height) up to which a product's shadow cannot go through all of it: a second ground
+does."""
+
 MOSTLY = 0.4
 """Share of a shadow that must be clean of things."""
 
 ROUGHER = 2.5
 """Times the lit ground's local contrast which is too much for the same ground in a shadow."""
 
+COARSE = 1.5
+"""Times the variance of the fine texture that a coarse one has."""
+
 LEAST_ROUGH = 0.012
 """Natural logarithm: local contrast that noise may bring anywhere."""
 
 
+BESIDE = 0.05
+"""How far from the product, as a share of the longer side, it does so: further off it may be the ground's own."""
+
 LEAST_TELLING = 50
 """Pixels of the small copy that do so."""
 
-DOUBT = (0.3, 1.0), (0.6, 0.05)
+DOUBT = (0.6, 1.2), (0.6, 0.05)
 """The deeper a darkness, the surer must be the segmenter that it is ground: the foot of a product is dark, too, and has
 no edge that one sees. Depths (natural logarithm), and the answers up to which they count."""
+
+CORE = 4.0
+"""Times as dark as what counts must a shadow be somewhere at the product."""
+
+BEGINS = 0.8
+"""Share of its depth that a shadow has where it begins: away from the product it fades."""
+
+ALIKE = 0.35
+"""Share of the deepest shadow's depth that the others must have: one light casts them all."""
+
+TOUCHES = 0.02
+"""How near to what the segmenter is sure of a shadow must begin, as a share of the longer side."""
 
 SQUARE = np.ones((3, 3), np.uint8)
 
@@ -97,7 +119,14 @@ def without_things(
     depth = mean_of(smooth)
     excess = smooth - depth[..., None]
     dark = np.maximum(depth, 0)
-    telling = clear & (depth > TELLING) & (greatest_of(np.abs(excess)) < TINT + MOST_TINT * dark)
+    uneven = 1.4826 * float(np.median(np.abs(depth[light.lit]))) if light.lit.any() else 0.0
+    away = np.asarray(cv2.distanceTransform(ground.astype(np.uint8), cv2.DIST_L2, 3))
+    telling = (
+        clear
+        & (away < BESIDE * max(away.shape))
+        & (depth > max(TELLING, 3 * uneven))
+        & (greatest_of(np.abs(excess)) < TINT + MOST_TINT * dark)
+    )
     tint = np.zeros(3, np.float32)
     if telling.sum() > LEAST_TELLING:
         tint = np.median(excess[telling] / depth[telling][:, None], axis=0).astype(np.float32)
@@ -110,12 +139,15 @@ def without_things(
     return ground & (np.asarray(cv2.morphologyEx(strange.astype(np.uint8), cv2.MORPH_OPEN, SQUARE)) == 0)
 
 
-def find_shadow(tones: NDArray[np.float32], light: Light, edge: ProductEdge) -> NDArray[np.float32]:
+def find_shadow(
+    tones: NDArray[np.float32], likely: NDArray[np.float32], light: Light, edge: ProductEdge
+) -> NDArray[np.float32]:
     """Measures the shadow that begins at the product: h x w x 3, natural logarithm of what gives each channel its light
     back, 0 or more.
 
     Args:
         tones: h x w x 3, natural logarithm of grey levels plus 1.
+        likely: h x w, 0 to 1, the segmenter's answer.
         light: on the ground.
         edge: the product's.
     """
@@ -127,14 +159,14 @@ def find_shadow(tones: NDArray[np.float32], light: Light, edge: ProductEdge) -> 
     depth = np.asarray(cv2.GaussianBlur(mean_of(missing), (0, 0), 1.0), np.float32)
     rough = _local_contrast(missing, edge.ground)
     usual = float(np.median(rough[light.lit])) if light.lit.any() else 0.0
-    plain = edge.ground & ~_things(depth, edge.ground, narrow, max(SOFT, 4 * usual))
+    plain = edge.ground & ~_things(depth, edge.ground, light.lit, narrow, max(SOFT, 4 * usual))
     if not plain.any():
         return np.zeros_like(tones)
-    gain = _broad(nearest(missing, plain), 2 * narrow, max(0.015, 3 * usual))
+    gain = _broad(nearest(missing, plain), 2 * narrow, max(0.015, 3 * usual), light.lit)
     level = _unevenness(gain, light, edge)
     sure = np.clip(mean_of(gain) / level - 1, 0, 1)
     even = edge.ground & (np.abs(mean_of(gain)) < max(level, light.tolerance))
-    kept = _cast(sure > 0, plain, even | light.lit, rough, usual, edge, narrow)
+    kept = _cast(mean_of(gain), level, likely > PERHAPS_GROUND, plain, even | light.lit, rough, usual, edge, narrow)
     return np.maximum(gain, 0) * (sure * kept)[..., None]
 
 
@@ -147,7 +179,9 @@ def _unevenness(gain: NDArray[np.float32], light: Light, edge: ProductEdge) -> f
     return max(NOTICEABLE, spread, float(np.percentile(values[far], 90)) if far.any() else 0.0)
 
 
-def _things(depth: NDArray[np.float32], ground: NDArray[np.bool_], narrow: int, least: float) -> NDArray[np.bool_]:
+def _things(
+    depth: NDArray[np.float32], ground: NDArray[np.bool_], lit: NDArray[np.bool_], narrow: int, least: float
+) -> NDArray[np.bool_]:
     """Cables, spokes, gaps, dark things that lie about: narrow or very dark, with sharp sides."""
     import cv2
 
@@ -157,6 +191,8 @@ def _things(depth: NDArray[np.float32], ground: NDArray[np.bool_], narrow: int, 
     for radius, stands_out in ((narrow, least), (WIDE * narrow, BLACK)):
         square = np.ones((2 * radius + 1,) * 2, np.uint8)
         above = filled - np.asarray(cv2.morphologyEx(filled, cv2.MORPH_OPEN, square), np.float32)
+        if lit.any():
+            stands_out = max(stands_out, 1.2 * float(np.percentile(above[lit], 99)))
         sharp = ((above > stands_out) & (across > SHARP * above)).astype(np.uint8)
         if sharp.any():
             near_sharp = np.asarray(cv2.dilate(sharp, square), np.uint8)
@@ -174,11 +210,12 @@ def _local_contrast(missing: NDArray[np.float32], plain: NDArray[np.bool_]) -> N
     return np.sqrt(np.maximum(np.asarray(cv2.blur(fine, (9, 9)), np.float32), 0) / np.maximum(weight, 0.05))
 
 
-def _broad(missing: NDArray[np.float32], radius: int, texture: float) -> NDArray[np.float32]:
+def _broad(missing: NDArray[np.float32], radius: int, texture: float, lit: NDArray[np.bool_]) -> NDArray[np.float32]:
     """What the shadow took, without texture: h x w x 3.
 
     A guided filter (He, Sun and Tang 2010) whose guide is the depth itself: flat stretches are averaged, a shadow's
-    edge is followed.
+    edge is followed. What varies twice as much as the lit ground does in such a window is an edge. Where the ground's
+    texture is coarse, the guide is filtered first (rolling guidance, Zhang et al. 2014).
     """
     import cv2
 
@@ -188,14 +225,21 @@ def _broad(missing: NDArray[np.float32], radius: int, texture: float) -> NDArray
         average = np.asarray(cv2.blur(values, (side, side), borderType=cv2.BORDER_REFLECT_101), np.float32)
         return average.reshape(*average.shape[:2], -1)
 
-    guide = mean_of(missing)[..., None]
-    centre, centres = mean(guide), mean(missing)
-    slope = (mean(guide * missing) - centre * centres) / (mean(guide * guide) - centre**2 + np.float32(texture**2))
-    return mean(slope) * guide + mean(centres - slope * centre)
+    def filtered(values: NDArray[np.float32], guide: NDArray[np.float32]) -> NDArray[np.float32]:
+        centre, centres = mean(guide), mean(values)
+        slope = (mean(guide * values) - centre * centres) / (mean(guide * guide) - centre**2 + varies)
+        return mean(slope) * guide + mean(centres - slope * centre)
+
+    depth = mean_of(missing)[..., None]
+    spread = mean(depth * depth) - mean(depth) ** 2
+    varies = np.float32(max(texture**2, 4 * float(np.median(spread[lit])) if lit.any() else 0.0))
+    return filtered(missing, filtered(depth, depth) if COARSE * texture**2 < varies else depth)
 
 
 def _cast(
-    dark: NDArray[np.bool_],
+    depth: NDArray[np.float32],
+    level: float,
+    product: NDArray[np.bool_],
     plain: NDArray[np.bool_],
     lit: NDArray[np.bool_],
     rough: NDArray[np.float32],
@@ -206,14 +250,16 @@ def _cast(
     """Where the darkness is a cast shadow: h x w, 0 or 1."""
     import cv2
 
-    shape = dark.shape
+    shape = depth.shape
     outside = edge.away > 0
+    dark = depth > level
+    core = depth > CORE * level
     ring = np.ones((2 * narrow + 1,) * 2, np.uint8)
     number, found, boxes, _ = cv2.connectedComponentsWithStats((dark & outside).astype(np.uint8))
     labels = np.asarray(found, np.int32)
-    beside = np.asarray(cv2.dilate((~outside).astype(np.uint8), ring)) > 0
-    begins = np.unique(labels[beside & dark & outside])
-    kept = np.zeros(number, np.float32)
+    beside = np.asarray(cv2.distanceTransform((~product).astype(np.uint8), cv2.DIST_L2, 3)) < TOUCHES * max(shape)
+    begins = np.unique(labels[beside & core & dark & outside])
+    kept, deep = np.zeros(number, np.float32), np.zeros(number, np.float32)
     for label in begins[begins > 0]:
         left, top, width, height, area = (int(v) for v in boxes[label])
         rows = slice(max(0, top - narrow), min(shape[0], top + height + narrow))
@@ -222,26 +268,26 @@ def _cast(
         around = (np.asarray(cv2.dilate(mine.astype(np.uint8), ring)) > 0) & ~mine & outside[rows, columns]
         on_ground = float(lit[rows, columns][around].mean()) if around.any() else 1.0
         inside = mine & plain[rows, columns]
+        deep[label] = np.percentile(depth[rows, columns][mine], 90)
+        begin = mine & beside[rows, columns]
         kept[label] = (
             on_ground > ENDS_ON_LIT_GROUND
+            and np.percentile(depth[rows, columns][begin], 90) > BEGINS * deep[label]
             and inside.sum() > MOSTLY * area
             and float(np.median(rough[rows, columns][inside])) < max(LEAST_ROUGH, ROUGHER * usual)
-            and _of_frame(mine, rows, columns, shape) < MOST_OF_FRAME
+            and _of_frame(mine, rows, columns, product) < MOST_OF_FRAME
         )
+    kept *= deep > ALIKE * (deep * kept).max()
     inner = np.asarray(kept[labels], np.float32)
     # On the product's side of the edge, where pixels are mixed, it goes on.
     return np.where(outside, inner, np.asarray(cv2.dilate(inner, ring), np.float32))
 
 
-def _of_frame(mine: NDArray[np.bool_], rows: slice, columns: slice, shape: tuple[int, ...]) -> float:
-    """Share of the photo's border that a region (in its window) touches."""
-    touching = 0
-    if rows.start == 0:
-        touching += int(mine[0].sum())
-    if rows.stop == shape[0]:
-        touching += int(mine[-1].sum())
-    if columns.start == 0:
-        touching += int(mine[:, 0].sum())
-    if columns.stop == shape[1]:
-        touching += int(mine[:, -1].sum())
-    return touching / (2 * (shape[0] + shape[1]))
+def _of_frame(mine: NDArray[np.bool_], rows: slice, columns: slice, product: NDArray[np.bool_]) -> float:
+    """Share of the photo's border that a region (in its window) touches; all of it where it goes through the photo."""
+    height, width = product.shape
+    top, bottom = int(mine[0].sum()) * (rows.start == 0), int(mine[-1].sum()) * (rows.stop == height)
+    left, right = int(mine[:, 0].sum()) * (columns.start == 0), int(mine[:, -1].sum()) * (columns.stop == width)
+    across = min(left, right) > 0 and product.any(0).mean() < SLENDER
+    down = min(top, bottom) > 0 and product.any(1).mean() < SLENDER
+    return 1.0 if across or down else (top + bottom + left + right) / (2 * (height + width))

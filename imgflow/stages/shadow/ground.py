@@ -83,7 +83,7 @@ def find_ground(rgb: NDArray[np.uint8], likely: NDArray[np.float32], config: Sha
     if float(np.exp(light.tones[light.lit]).mean() if light.lit.any() else 0.0) < DARKEST:
         return Ground(reason="the backdrop is dark")
     edge = edge_of(without_things(tones, likely, light, ground, clear), colours)
-    gain = find_shadow(tones, light, edge)
+    gain = find_shadow(tones, likely, light, edge)
     fit = _fit(light, gain, clear)
     share = float(((mean_of(gain) > SHADOW) & edge.ground).mean())
     details: dict[str, Any] = {"ground_fit": round(fit, 3), "shadow_share": round(share, 4)}

@@ -10,8 +10,11 @@ from imgflow.stages.colour import greatest_of, mean_of
 NEIGHBOURHOOD = 0.3
 """How far from the product the light is measured first of all, as a share of the longer side."""
 
-LEAST_TOLERANCE, MOST_TOLERANCE = 0.025, 0.1
+LEAST_TOLERANCE, MOST_TOLERANCE = 0.025, 0.2
 """Natural logarithm: bounds of how far lit ground may be from the light, so that coarse texture counts as lit."""
+
+TEXTURE = 0.005
+"""Sigma that averages the ground's texture, as a share of the longer side."""
 
 SPREADS = 3.0
 """Standard deviations within which ground is lit."""
@@ -52,7 +55,7 @@ def measure_light(tones: NDArray[np.float32], clear: NDArray[np.bool_]) -> Light
     import cv2
 
     longer = max(clear.shape)
-    smooth = np.asarray(cv2.GaussianBlur(tones, (0, 0), 1.5), np.float32)
+    smooth = _within(tones, clear, TEXTURE * longer)
     away = cv2.distanceTransform(clear.astype(np.uint8), cv2.DIST_L2, 3)
     surface, spread = _fit(smooth, clear, _importance(clear, np.asarray(away, np.float32)))
     tolerance = _tolerance(spread)
@@ -113,6 +116,16 @@ def _fit(
 
 def _terms(y: NDArray[np.float32], x: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.stack([np.ones_like(x), x, y, x * y, x * x, y * y], -1)
+
+
+def _within(tones: NDArray[np.float32], region: NDArray[np.bool_], sigma: float) -> NDArray[np.float32]:
+    """A blur that takes nothing from outside of the region, where the tones stay."""
+    import cv2
+
+    weight = region.astype(np.float32)
+    total = np.asarray(cv2.GaussianBlur(weight, (0, 0), sigma), np.float32)
+    blurred = np.asarray(cv2.GaussianBlur(tones * weight[..., None], (0, 0), sigma), np.float32)
+    return np.where(region[..., None], blurred / np.maximum(total, 1e-3)[..., None], tones)
 
 
 def _grown(region: NDArray[np.bool_], by: float) -> NDArray[np.bool_]:

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
@@ -49,6 +51,64 @@ def test_ground_texture_is_kept():
     inside = shadowed.shadow
     detail = [picture - cv2.GaussianBlur(picture, (0, 0), 4) for picture in (rgb, shadowed.clean * 1.0)]
     assert np.corrcoef(detail[0][inside].ravel(), detail[1][inside].ravel())[0, 1] > 0.85
+
+
+def on_a_table(pattern, contrast=0.1, **options):
+    """The same with the grain of a real table: its tones spread as widely as a light shadow darkens them."""
+    shadowed = scene(box(480, 640), (60, 70, 160), (170, 140, 110), **options)
+    random = np.random.default_rng(5)
+    grain = cv2.GaussianBlur(random.normal(0, 1, (480, 640)), (0, 0), *pattern)
+    tone = np.exp(contrast * (grain / grain.std())[..., None])
+    toned = [
+        np.where(shadowed.alpha[..., None] > 0, rgb, np.clip(rgb * tone, 0, 255)).astype(np.uint8)
+        for rgb in (shadowed.rgb, shadowed.clean)
+    ]
+    return replace(shadowed, rgb=toned[0], clean=toned[1])
+
+
+TABLES = {"wood": (12, 1.5), "concrete": (2.5, 2.5)}
+"""Sigmas of the grain across and down, pixels."""
+
+
+@pytest.mark.parametrize("pattern", TABLES.values(), ids=TABLES)
+def test_the_shadow_on_a_textured_table_goes_and_its_texture_stays(pattern):
+    shadowed = on_a_table(pattern, shadow=0.5)
+    output = run(shadowed).picture.rgb
+    before, after = delta_e(shadowed.rgb, shadowed.clean), delta_e(output, shadowed.clean)
+    assert after[shadowed.shadow].mean() < 0.4 * before[shadowed.shadow].mean()
+    moved = delta_e(output, shadowed.rgb)
+    assert moved[shadowed.alpha > 0.5].mean() < 0.2
+    lit = (shadowed.alpha == 0) & (before < 1)
+    assert moved[lit].mean() < 0.3
+    inside = cv2.erode(shadowed.shadow.astype(np.uint8), np.ones((15, 15))) > 0
+    fine = [np.float32(rgb) - cv2.GaussianBlur(np.float32(rgb), (0, 0), 4) for rgb in (output, shadowed.clean)]
+    assert 0.8 < fine[0][inside].std() / fine[1][inside].std() < 1.2
+
+
+@pytest.mark.parametrize("pattern", TABLES.values(), ids=TABLES)
+def test_a_textured_table_without_a_shadow_stays(pattern):
+    shadowed = on_a_table(pattern)
+    assert np.array_equal(run(shadowed).picture.rgb, shadowed.rgb)
+
+
+def test_a_dark_stretch_that_goes_through_the_photo_is_no_shadow():
+    shadowed = scene(box(480, 640))
+    rgb = shadowed.rgb.copy()
+    band = (np.arange(480)[:, None] >= 330) & (np.arange(480)[:, None] < 400) & (shadowed.alpha == 0)
+    rgb[band] = np.rint(rgb[band] * 0.8).astype(np.uint8)
+    output = remove_shadow(Picture(rgb), ShadowConfig(), BlurredTruth(shadowed.alpha, 320))
+    assert np.array_equal(output.picture.rgb, rgb)
+
+
+def test_darkness_away_from_the_product_stays():
+    shadowed = SHADOWED["dark product"]
+    rgb = shadowed.rgb.copy()
+    y, x = np.mgrid[:480, :640]
+    corner = np.exp(-(((x - 60) / 40.0) ** 2 + ((y - 420) / 30.0) ** 2))[..., None]
+    rgb = np.where(shadowed.alpha[..., None] > 0, rgb, np.rint(rgb * (1 - 0.4 * corner))).astype(np.uint8)
+    output = remove_shadow(Picture(rgb), ShadowConfig(), BlurredTruth(shadowed.alpha, 320))
+    assert output.details["method"] == "background_gain"
+    assert delta_e(output.picture.rgb, rgb)[360:480, :130].max() < 1
 
 
 def busy():
