@@ -8,9 +8,10 @@ from numpy.typing import NDArray
 
 from imgflow.recipe import ShadowConfig
 from imgflow.stages.colour import greatest_of, mean_of
-from imgflow.stages.shadow.cast_shadow import find_shadow, without_things
+from imgflow.stages.shadow.cast_shadow import find_shadow
 from imgflow.stages.shadow.ground_light import Light, measure_light
 from imgflow.stages.shadow.product_edge import ProductEdge, doubt, edge_of, follow_ground
+from imgflow.stages.shadow.things import without_things
 
 LEAST_SHARE = 0.1
 """Share of the photo that must be clear of the product."""
