@@ -23,6 +23,7 @@ from imgflow import __version__
 from imgflow.cores import thread_variables
 from imgflow.downloads import Downloads
 from imgflow.errors import ImgflowError, PhotoError, UsageError
+from imgflow.heap import importing_much, keep_freed_memory
 from imgflow.settings import Settings, load_settings
 
 # Results and JSON go to stdout, everything for a person watching to stderr.
@@ -85,11 +86,14 @@ def process(
     as it was, and the error says so. Exit code 0: all done; 1: some photos failed, each is named with its reason on
     stderr; 2: bad usage; 130: stopped with Ctrl-C, what is finished stays.
     """
-    from imgflow.models.loader import Models
-    from imgflow.pipeline.files import left_out, make_folder, plan_files, recipes_for
-    from imgflow.pipeline.single import process_files
-    from imgflow.pipeline.workspace import limits_of, runtime_of
+    with importing_much():
+        from imgflow.models.loader import Models
+        from imgflow.pipeline.files import left_out, make_folder, plan_files, recipes_for
+        from imgflow.pipeline.from_settings import limits_of, runtime_of
+        from imgflow.pipeline.load_ahead import load_ahead
+        from imgflow.pipeline.single import process_files
 
+    keep_freed_memory()
     settings = load_settings()
     os.environ.update(thread_variables(settings.threads))  # before a stage imports its libraries
     jobs = plan_files(paths, out, recipes_for(settings, recipe_file, steps, assignments))
@@ -103,6 +107,7 @@ def process(
         downloads = Downloads(_err, progress)
         models = Models(_model_store(settings), runtime_of(settings), settings.model_memory, downloads)
         models.check({chain for job in jobs for chain in job.recipe.chains()})
+        load_ahead(job.recipe for job in jobs)
         done = process_files(jobs, limits, models, settings.pixels_in_flight)
         for processed in progress.track(done, total=len(jobs), description="photos"):
             job = processed.job
@@ -163,8 +168,8 @@ def compare(
     from imgflow.compare.reports import check_out, report_to, written_beside
     from imgflow.compare.two_recipes import OWN, processed_twice
     from imgflow.models.loader import Models
+    from imgflow.pipeline.from_settings import limits_of, runtime_of
     from imgflow.pipeline.single import Processed
-    from imgflow.pipeline.workspace import limits_of, runtime_of
 
     if (b is None) != bool(assignments):
         raise UsageError("give two pictures or two folders, or one of them and --set")
@@ -226,7 +231,7 @@ def inspect(files: tuple[Path, ...], as_json: bool) -> None:
     """
     from imgflow.photos.inspection import inspect_file
     from imgflow.pipeline.files import read_photo
-    from imgflow.pipeline.workspace import limits_of
+    from imgflow.pipeline.from_settings import limits_of
 
     limits = limits_of(load_settings())
     failed = 0

@@ -17,7 +17,7 @@ from imgflow.execution.workers import Workers
 from imgflow.models.model import Model
 from imgflow.models.onnx.session import PROVIDERS
 from imgflow.models.store import ModelStore
-from imgflow.pipeline.workspace import recipe_in_settings
+from imgflow.pipeline.from_settings import recipe_in_settings
 from imgflow.settings import Settings
 from imgflow.store.base import Store
 

@@ -10,6 +10,7 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from imgflow.catalog.database import take_turn
+from imgflow.catalog.photo_keys import folder_of
 from imgflow.catalog.tables import Batch, Member, Photo, RunRequest, now
 
 Source = Literal["inbox", "prefix"]
@@ -153,11 +154,6 @@ def open_batch(session: Session, folder: str, kind: BatchKind, only_photo: str |
 def partition_key(text: str) -> str:
     """The text as a Dagster partition key, which may not hold `...` (it separates ranges)."""
     return text.replace("...", "…")
-
-
-def folder_of(key: str) -> str:
-    """The key's folder; empty at the top."""
-    return key.rpartition("/")[0]
 
 
 def chunks(items: Sequence[Item], size: int) -> Iterator[Sequence[Item]]:

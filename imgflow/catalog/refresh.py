@@ -13,9 +13,10 @@ from typing import Any
 from sqlalchemy import insert, or_, select, update
 from sqlalchemy.orm import Session
 
-from imgflow.catalog.arrivals import CHUNK, chunks, folder_of, open_batch
+from imgflow.catalog.arrivals import CHUNK, chunks, open_batch
 from imgflow.catalog.batches import request_run
 from imgflow.catalog.database import take_turn
+from imgflow.catalog.photo_keys import folder_of
 from imgflow.catalog.tables import Batch, Member, Photo, now
 
 _STATUSES = ("waiting", "done", "failed", "rejected")

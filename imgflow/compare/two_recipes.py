@@ -9,8 +9,8 @@ from imgflow.compare.matching import Matched, Pair
 from imgflow.errors import UsageError
 from imgflow.models.loader import Models
 from imgflow.pipeline.files import plan_files, recipes_for
+from imgflow.pipeline.from_settings import limits_of
 from imgflow.pipeline.single import Processed, process_files
-from imgflow.pipeline.workspace import limits_of
 from imgflow.settings import Settings
 
 OWN = "own recipe"

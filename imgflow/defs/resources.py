@@ -9,7 +9,8 @@ from imgflow.catalog.database import Catalog
 from imgflow.cores import thread_variables
 from imgflow.models.loader import Models
 from imgflow.models.store import ModelStore
-from imgflow.pipeline.workspace import Workspace, runtime_of
+from imgflow.pipeline.from_settings import runtime_of
+from imgflow.pipeline.workspace import Workspace
 from imgflow.settings import Settings
 from imgflow.store.base import Store
 from imgflow.store.local import LocalStore

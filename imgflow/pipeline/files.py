@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from imgflow.catalog.arrivals import folder_of
+from imgflow.catalog.photo_keys import folder_of
 from imgflow.errors import PhotoError, UsageError
 from imgflow.photos.encode import EXTENSIONS
-from imgflow.pipeline.workspace import recipe_in_settings
+from imgflow.pipeline.from_settings import recipe_in_settings
 from imgflow.recipe import Recipe
 from imgflow.recipe_file import RECIPE_NAME, apply_overrides, choose_steps, load_recipe
 from imgflow.settings import Settings

@@ -4,7 +4,8 @@ import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from imgflow.catalog.arrivals import Arrival, Seen, chunks, folder_of, register, taken, waiting
+from imgflow.catalog.arrivals import Arrival, Seen, chunks, register, taken, waiting
+from imgflow.catalog.photo_keys import folder_of
 from imgflow.catalog.refresh import Scope, Scopes, add_refresh_batch, reopen_canceled, stale_photos
 from imgflow.errors import ObjectNotFoundError, RecipeError
 from imgflow.pipeline.workspace import Workspace

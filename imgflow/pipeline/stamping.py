@@ -1,13 +1,15 @@
 """The stamp of a photo's result, from what was done to it."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from imgflow.catalog.tables import Result
 from imgflow.photos.stamp import Stamp, StampedStage
 from imgflow.pipeline.plan import ORIGINAL_CHAIN
 from imgflow.pipeline.run_stage import Step
 from imgflow.recipe import STAGES, PublishConfig, Recipe, StageConfig, digest
+
+if TYPE_CHECKING:
+    from imgflow.catalog.tables import Result
 
 
 def stamp_of_steps(recipe: Recipe, steps: Iterable[Step]) -> Stamp:
@@ -17,7 +19,7 @@ def stamp_of_steps(recipe: Recipe, steps: Iterable[Step]) -> Stamp:
     return Stamp([*stages, _stage("publish", recipe.publish)])
 
 
-def stamp_of_results(results: Iterable[Result], publish: PublishConfig) -> Stamp:
+def stamp_of_results(results: "Iterable[Result]", publish: PublishConfig) -> Stamp:
     """Of a photo whose stages stand in the catalog.
 
     How a stage worked is told if its row says so and the later rows build on it: somebody may have run one stage alone

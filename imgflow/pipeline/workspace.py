@@ -1,19 +1,18 @@
 """What a batch works with: settings, store, catalog, models, and the recipes of the folders."""
 
 import functools
-from collections.abc import Iterator
 from dataclasses import dataclass
 
-from imgflow.catalog.arrivals import folder_of
 from imgflow.catalog.database import Catalog
+from imgflow.catalog.photo_keys import folder_of
 from imgflow.errors import RecipeError, UsageError
 from imgflow.models.loader import Models
-from imgflow.models.runtime import Runtime
 from imgflow.photos.limits import Limits
+from imgflow.pipeline.from_settings import ancestors, limits_of, recipe_in_settings
 from imgflow.pipeline.naming import INBOX
 from imgflow.pipeline.plan import published_chain, rejected_chain
 from imgflow.recipe import Recipe
-from imgflow.recipe_file import RECIPE_NAME, load_recipe, parse_recipe
+from imgflow.recipe_file import RECIPE_NAME, parse_recipe
 from imgflow.settings import Settings
 from imgflow.store.base import Store
 
@@ -73,40 +72,3 @@ class Workspace:
             if store.exists(key):
                 return parse_recipe(store.get(key).decode(errors="replace"), key)
         return None
-
-
-def ancestors(folder: str) -> Iterator[str]:
-    """The folder, then those above it, up to the empty top."""
-    while folder:
-        yield folder
-        folder = folder_of(folder)
-    yield ""
-
-
-def limits_of(settings: Settings) -> Limits:
-    """The limits on photos that the settings give."""
-    return Limits(
-        max_bytes=settings.max_bytes,
-        max_pixels=settings.max_pixels,
-        min_side=settings.min_side,
-        max_side=settings.max_side,
-        max_aspect=settings.max_aspect,
-    )
-
-
-def runtime_of(settings: Settings) -> Runtime:
-    """How the settings want models to run."""
-    return Runtime(settings.device, settings.strict_device, settings.precision, settings.threads, settings.compile)
-
-
-def recipe_in_settings(settings: Settings, folder: str) -> Recipe:
-    """The recipe that `IMGFLOW_RECIPES` or `IMGFLOW_RECIPE` gives for a folder, else the built-in one.
-
-    Raises:
-        RecipeError: that file is not a valid recipe.
-    """
-    by_folder = {name.strip("/"): path for name, path in settings.recipes.items()}
-    for ancestor in ancestors(folder):
-        if ancestor in by_folder:
-            return load_recipe(by_folder[ancestor])
-    return load_recipe(settings.recipe) if settings.recipe else Recipe()

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imgflow.cores import usable_cores
-from imgflow.stages.denoise.noise_level import COSINES, OPPONENT, SIDE, FloatArray, Noise
+from imgflow.stages.denoise.noise_level import OPPONENT, SIDE, FloatArray, Noise
 from imgflow.stages.strips import strips
 
 SCALES = 3
@@ -133,6 +133,5 @@ def _shrunk(opponent: FloatArray, noise: Noise, strength: float, scale: int) -> 
         variance[1:][fine[1:] < FAINT] = 0
     most, least = FACTOR_QUIET * 2 * strength, FACTOR_BUSY * 2 * strength
     out = np.empty_like(padded)
-    basis = np.ascontiguousarray(COSINES[:, : SIDE // 2])
-    shrink(padded, variance, tones.astype(np.float32), basis, COLOUR_STEPS[scale], most, least, KNEE, GRAIN, out)
+    shrink(padded, variance, tones.astype(np.float32), COLOUR_STEPS[scale], most, least, KNEE, GRAIN, out)
     return out[SIDE : SIDE + height, SIDE : SIDE + width]

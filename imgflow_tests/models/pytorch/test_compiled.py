@@ -19,7 +19,7 @@ from imgflow.models.pytorch.placement import Placement
 from imgflow.models.pytorch.segmenter import InputSize, TorchSegmenter
 from imgflow.models.pytorch.swin import SwinSize
 from imgflow.models.runtime import Runtime
-from imgflow.pipeline.workspace import runtime_of
+from imgflow.pipeline.from_settings import runtime_of
 from imgflow.settings import Settings
 
 MODEL = Model("tiny", "segment", "birefnet", "MIT", True, "", (ModelFile("weights.pth", "0" * 64, 1, ()),))
