@@ -8,7 +8,7 @@ from imgflow.heap import importing_much
 from imgflow.models.loader import Models
 from imgflow.recipe import STAGES, Chain, Recipe, StageName
 
-WITH_KERNELS: frozenset[StageName] = frozenset(("denoise", "shadow", "matte"))
+WITH_KERNELS: tuple[StageName, ...] = ("denoise", "shadow", "matte")
 """Stages that have numba kernels of their own."""
 
 
@@ -20,9 +20,11 @@ def load_ahead(recipe: Recipe, models: Models) -> None:
     Args:
         recipe: the first photo's.
     """
-    on = [stage for stage in STAGES if recipe.is_on(stage)]
+    on: list[StageName] = [stage for stage in STAGES if recipe.is_on(stage)]
     chains = [chain for stage in on for chain in recipe.config(stage).chains().values()]
-    threading.Thread(target=_load, args=(not WITH_KERNELS.isdisjoint(on), models, chains), name="imgflow-load").start()
+    threading.Thread(
+        target=_load, args=(any(stage in WITH_KERNELS for stage in on), models, chains), name="imgflow-load"
+    ).start()
 
 
 def _load(kernels: bool, models: Models, chains: Sequence[Chain]) -> None:
