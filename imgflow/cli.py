@@ -107,7 +107,8 @@ def process(
         downloads = Downloads(_err, progress)
         models = Models(_model_store(settings), runtime_of(settings), settings.model_memory, downloads)
         models.check({chain for job in jobs for chain in job.recipe.chains()})
-        load_ahead(job.recipe for job in jobs)
+        if jobs:
+            load_ahead(jobs[0].recipe, models)
         done = process_files(jobs, limits, models, settings.pixels_in_flight)
         for processed in progress.track(done, total=len(jobs), description="photos"):
             job = processed.job

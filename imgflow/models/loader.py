@@ -134,6 +134,17 @@ class Models:
                     self._ensure(self.store.find(name, chain.purpose, self.runtime.device))
                     break
 
+    def load_present(self, chains: Iterable[Chain]) -> None:
+        """Load what `choose` will give, so that it need not wait; nothing is fetched.
+
+        Raises:
+            As `choose`.
+        """
+        for chain in chains:
+            name = chain.names[0]
+            if name not in chain.methods and self._is_present(name, chain.purpose):
+                self.choose(chain)
+
     def weights_hash(self, chain: Chain) -> str | None:
         """Of the model that `choose` would give today, without loading or fetching it; None for a method."""
         present = [name for name in chain.names if name in chain.methods or self._is_present(name, chain.purpose)]

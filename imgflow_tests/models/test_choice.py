@@ -62,3 +62,16 @@ def test_names_are_checked_without_loading(store: ModelStore):
     with pytest.raises(UsageError, match="tiny is one to segment, not to denoise"):
         models.check([Chain(("tiny",), "denoise")])
     assert models.held() == []
+
+
+def test_what_is_here_is_loaded_ahead_and_nothing_is_fetched(store: ModelStore):
+    models = Models(store)
+    chains = [Chain(("classical", "tiny"), "segment", ("classical",)), Chain(("tiny",), "segment")]
+    models.load_present(chains)
+    assert models.held() == []
+    assert not store.root.exists()
+    put(store)
+    models.load_present(chains[:1])
+    assert models.held() == []
+    models.load_present(chains)
+    assert models.held() == [("tiny", "cpu")]
