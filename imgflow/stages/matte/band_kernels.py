@@ -96,7 +96,8 @@ def laplacian(
         runs: of the unknown pixels.
         windows: runs of those and of all beside one: the middles of the 3 x 3 windows with an unknown pixel.
         first, last: the runs to do.
-        epsilon, chroma: as `chroma.Regularisation` has them.
+        epsilon: regularisation, in squared colour (0 to 1).
+        chroma: weight of the colour differences B - Y and R - Y.
         values: of unknown and known pixels.
         upper, product: changed at the places of these runs.
     """

@@ -1,7 +1,5 @@
 """How far the colours of a photo can be trusted at edges: JPEG and cameras keep them at less detail than brightness."""
 
-from typing import NamedTuple
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -19,24 +17,13 @@ SAMPLE = 100_000
 """Most pixels looked at."""
 
 
-class Regularisation(NamedTuple):
-    """What the matting Laplacian takes for accidental differences of colour."""
-
-    epsilon: float
-    """Squared brightness, 0 to 1."""
-    chroma: float
-    """Weight of the colour differences B - Y and R - Y, against that of brightness Y."""
+HALVED = 0.1
+"""Weight of the colour differences B - Y and R - Y, against that of brightness Y, where colours were halved in size:
+their edges lie elsewhere than those of brightness."""
 
 
-EXACT = Regularisation(1e-7, 1.0)
-"""Of photos whose colours are as sharp as their brightness."""
-
-HALVED = Regularisation(1e-6, 0.1)
-"""Of those whose colours were halved in size: their edges lie elsewhere than those of brightness."""
-
-
-def regularisation(rgb: NDArray[np.uint8], where: NDArray[np.int32]) -> Regularisation:
-    """What suits a photo.
+def chroma_weight(rgb: NDArray[np.uint8], where: NDArray[np.int32]) -> float:
+    """`HALVED` to 1: how much the colour differences B - Y and R - Y count beside brightness Y.
 
     Closed-form matting takes colours around a pixel to lie on a line. Where colours were kept at half the size (4:2:0,
     nearly every JPEG) they do not, and its error doubles (fur: four times), unless they count for less there.
@@ -45,11 +32,7 @@ def regularisation(rgb: NDArray[np.uint8], where: NDArray[np.int32]) -> Regulari
         rgb: H x W x 3, uint8.
         where: N flat indices of the pixels that matter.
     """
-    softness = float(np.clip((SHARP - colour_sharpness(rgb, where)) / (SHARP - SOFT), 0, 1))
-    return Regularisation(
-        EXACT.epsilon * (HALVED.epsilon / EXACT.epsilon) ** softness,
-        EXACT.chroma * (HALVED.chroma / EXACT.chroma) ** softness,
-    )
+    return float(HALVED ** np.clip((SHARP - colour_sharpness(rgb, where)) / (SHARP - SOFT), 0, 1))
 
 
 def colour_sharpness(rgb: NDArray[np.uint8], where: NDArray[np.int32]) -> float:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imgflow.stages.matte.band_solver import find_band, solve_band
-from imgflow.stages.matte.chroma import regularisation
+from imgflow.stages.matte.chroma import chroma_weight
 from imgflow.stages.matte.prior import Surroundings, prior_alpha, surroundings
 from imgflow.stages.matte.trimap import BACKGROUND, FOREGROUND, UNKNOWN
 
@@ -67,9 +67,7 @@ def _solve(
     pixels = find_band(detailed)
     where = pixels.where()
     prior, weight = prior_alpha(rgb, guess, known, where)
-    answer, steps = solve_band(
-        rgb, pixels, regularisation(rgb, where), alpha, prior, weight, tolerance, MOST_ITERATIONS
-    )
+    answer, steps = solve_band(rgb, pixels, chroma_weight(rgb, where), alpha, prior, weight, tolerance, MOST_ITERATIONS)
     alpha.ravel()[where] = np.clip(answer, 0, 1)
     return Solution(alpha, iterations + steps)
 

@@ -8,8 +8,8 @@ from pymatting import cf_laplacian
 from scipy.sparse.linalg import spsolve
 
 from imgflow.stages.matte import band_solver
-from imgflow.stages.matte.band_solver import find_band, solve_band
-from imgflow.stages.matte.chroma import EXACT, HALVED, LUMA
+from imgflow.stages.matte.band_solver import EPSILON, find_band, solve_band
+from imgflow.stages.matte.chroma import HALVED, LUMA
 
 HEIGHT, WIDTH = 60, 80
 
@@ -40,24 +40,24 @@ def problem(unknown):
     return rgb, alpha, prior, np.full(prior.size, 1e-3, np.float32)
 
 
-def direct(unknown, smoothing, rgb, alpha, prior, weight):
+def direct(unknown, chroma, rgb, alpha, prior, weight):
     inside = unknown.ravel()
     luma = rgb / 255 @ LUMA
-    colours = np.dstack([luma, *(smoothing.chroma * (rgb[..., k] / 255 - luma) for k in (2, 0))])
-    rows = cf_laplacian(colours, epsilon=smoothing.epsilon, is_known=~unknown)[inside]
+    colours = np.dstack([luma, *(chroma * (rgb[..., k] / 255 - luma) for k in (2, 0))])
+    rows = cf_laplacian(colours, epsilon=EPSILON, is_known=~unknown)[inside]
     matrix = rows[:, inside] + scipy.sparse.diags(weight.astype(np.float64))
     return spsolve(matrix.tocsc(), weight * prior - rows[:, ~inside] @ alpha.ravel()[~inside])
 
 
 @pytest.mark.parametrize("name", UNKNOWN)
 @pytest.mark.parametrize("part", [64, 16_384])
-@pytest.mark.parametrize("smoothing", [EXACT, HALVED])
-def test_the_answer_is_that_of_the_whole_laplacian(name, part, smoothing, monkeypatch):
+@pytest.mark.parametrize("chroma", [1.0, HALVED])
+def test_the_answer_is_that_of_the_whole_laplacian(name, part, chroma, monkeypatch):
     monkeypatch.setattr(band_solver, "PART", part)
     unknown = UNKNOWN[name]
     wanted = problem(unknown)
-    answer, _ = solve_band(wanted[0], find_band(unknown), smoothing, *wanted[1:], tolerance=1e-7, most_iterations=2000)
-    assert np.abs(answer - direct(unknown, smoothing, *wanted)).max() < 1e-3
+    answer, _ = solve_band(wanted[0], find_band(unknown), chroma, *wanted[1:], tolerance=1e-7, most_iterations=2000)
+    assert np.abs(answer - direct(unknown, chroma, *wanted)).max() < 1e-3
 
 
 def test_the_number_of_threads_does_not_change_a_bit(monkeypatch):
@@ -67,17 +67,17 @@ def test_the_number_of_threads_does_not_change_a_bit(monkeypatch):
     answers = []
     for threads in (1, 4):
         monkeypatch.setattr(band_solver, "MOST_THREADS", threads)
-        answers.append(solve_band(rgb, find_band(unknown), EXACT, *rest, 1e-4, 50)[0])
+        answers.append(solve_band(rgb, find_band(unknown), 1.0, *rest, 1e-4, 50)[0])
     assert np.array_equal(*answers)
 
 
 def test_it_stops_at_the_tolerance_and_at_most_iterations():
     unknown = UNKNOWN["every corner and a line"]
     wanted = problem(unknown)
-    exact = direct(unknown, EXACT, *wanted)
+    exact = direct(unknown, 1.0, *wanted)
     band = find_band(unknown)
-    rough, few = solve_band(wanted[0], band, EXACT, *wanted[1:], tolerance=1e-2, most_iterations=500)
-    fine, many = solve_band(wanted[0], band, EXACT, *wanted[1:], tolerance=1e-4, most_iterations=500)
+    rough, few = solve_band(wanted[0], band, 1.0, *wanted[1:], tolerance=1e-2, most_iterations=500)
+    fine, many = solve_band(wanted[0], band, 1.0, *wanted[1:], tolerance=1e-4, most_iterations=500)
     assert 0 < few < many < 500
     assert np.abs(fine - exact).mean() < np.abs(rough - exact).mean() / 5
-    assert solve_band(wanted[0], band, EXACT, *wanted[1:], tolerance=0, most_iterations=7)[1] == 7
+    assert solve_band(wanted[0], band, 1.0, *wanted[1:], tolerance=0, most_iterations=7)[1] == 7
