@@ -97,7 +97,7 @@ class Case:
 
 
 _CUTOUTS = (Size(1, 3), Size(3, 12), Size(8, 12))
-_SMALL = (Size(1, 0.1), Size(2, 0.5), Size(6, 2))
+_SMALL = (Size(3, 0.1), Size(2, 0.5), Size(6, 2))
 _AUTHORS = ("timm", "kornia", "einops")
 
 TORCH: tuple[Case, ...] = (

@@ -43,7 +43,7 @@ class Context(NamedTuple):
 CONTEXT: dict[str, Context] = {
     # Left alone it fills up to 16 with black. Radius 325 on paper; a small one, trained for this, needs 32 pixels for
     # 0.1 of 255, and 48 for 0.01.
-    "NAFNet": Context(pad=64, tile=768, align=16, fill=16),
+    "NAFNet": Context(pad=48, tile=768, align=16, fill=16),
     # Radius 351 on paper. With the real x4plus weights, the worst pixel of a tile is off by 72 levels of 255 with
     # 10 pixels of context (what Real-ESRGAN's own tiles have), by 12 with 32, by 2.1 with 48, by 0.4 with 64.
     "ESRGAN": Context(pad=64, tile=768),
