@@ -82,9 +82,9 @@ def _sights(workspace: Workspace) -> Iterator[tuple[str, ObjectInfo, Seen | None
     while listed := list(itertools.islice(listing, CHUNK)):
         keys = [photo_key for photo_key, _ in listed]
         with workspace.catalog.read() as session:
-            known, gone = waiting(session, "inbox", keys), leaving(session, "inbox", keys)
+            known, read = waiting(session, "inbox", keys), leaving(session, "inbox", keys)
         for photo_key, info in listed:
-            if photo_key in known or gone.get(photo_key) != info.stamp:
+            if photo_key in known or read.get(photo_key) != info.stamp:
                 yield photo_key, info, known.get(photo_key)
 
 

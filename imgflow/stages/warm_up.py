@@ -1,4 +1,4 @@
-"""Compiling the stages' kernels ahead of the first photo."""
+"""Compiling the stages' kernels, or loading the compiled ones, ahead of the first photo."""
 
 import numpy as np
 
@@ -8,7 +8,7 @@ from imgflow.stages.matte.trimap import BACKGROUND, FOREGROUND, UNKNOWN
 def warm_up() -> None:
     """Compiles the kernels of all stages (once) on a tiny picture.
 
-    Meant for install time; numba keeps the result in its cache.
+    At install time it fills numba's cache; when a program starts it takes them from there.
     """
     from imgflow.stages.denoise.noise_level import NOISELESS
     from imgflow.stages.denoise.shrinkage import without_noise

@@ -18,6 +18,8 @@ from typing import Any
 import numpy as np
 from numba import njit  # noqa: TID253 (this module is itself imported inside functions)
 
+from imgflow.stages.matte.chroma import LUMA
+
 REACH = 2
 """A pixel shares a 3 x 3 window with those up to this far away."""
 
@@ -111,7 +113,7 @@ def laplacian(
             break
         y, x = near[n] // width, near[n] % width
         red, green, blue = rgb[y, x, 0] / 255.0, rgb[y, x, 1] / 255.0, rgb[y, x, 2] / 255.0
-        luma = 0.299 * red + 0.587 * green + 0.114 * blue
+        luma = LUMA[0] * red + LUMA[1] * green + LUMA[2] * blue
         colours[0, n - begin] = luma
         colours[1, n - begin] = chroma * (blue - luma)
         colours[2, n - begin] = chroma * (red - luma)

@@ -16,7 +16,6 @@ width, 0.7 in both directions, 0.48 to 0.84 in photos from cameras and the web.)
 SAMPLE = 100_000
 """Most pixels looked at."""
 
-
 HALVED = 0.1
 """Weight of the colour differences B - Y and R - Y, against that of brightness Y, where colours were halved in size:
 their edges lie elsewhere than those of brightness."""

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from imgflow.stages.sizes import scaled_size
 from imgflow.stages.strips import enlarged_at, strips
 
 LONGER_SIDE = 512
@@ -41,9 +42,7 @@ def local_colours(rgb: NDArray[np.uint8], guess: NDArray[np.float32]) -> LocalCo
     """
     import cv2
 
-    height, width = guess.shape
-    scale = min(1.0, LONGER_SIDE / max(height, width))
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    size = scaled_size(guess.shape, min(1.0, LONGER_SIDE / max(guess.shape)))
     small = np.asarray(cv2.resize(rgb, size, interpolation=cv2.INTER_AREA), np.float32) / 255
     opacity = np.asarray(cv2.resize(guess, size, interpolation=cv2.INTER_AREA), np.float32)
     return LocalColours(_average(small, opacity**SURE_POWER), _average(small, (1 - opacity) ** SURE_POWER))

@@ -14,6 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imgflow.stages.colour import to_lab
+from imgflow.stages.matte.trimap import LEAST_BAND, SURE
+from imgflow.stages.sizes import scaled_size
 
 LONGER_SIDE = 256
 """Colours are compared on a copy of at most this longer side, pixels."""
@@ -24,9 +26,6 @@ DEEP = 2.0
 STEEP = 12.0
 """Rise of the segmenter's value, if it went on so over the longer side, from which on a place lies on the slope of a
 soft edge (a network's smudge, or fur)."""
-
-SURE = 0.95
-"""Value from which on the segmenter is sure of the product, and below whose complement of the ground."""
 
 MOST_SAMPLES, LEAST_SAMPLES = 800, 20
 """Pixels of product, and of ground, that the colours are taken from; with less of either, colour says nothing."""
@@ -48,7 +47,7 @@ LEAST_ODDS = 0.02
 
 
 def decide_doubts(
-    rgb: NDArray[np.uint8], mask: NDArray[np.float32], belief: NDArray[np.float32], reach: float
+    rgb: NDArray[np.uint8], mask: NDArray[np.float32], belief: NDArray[np.float32], band: float
 ) -> NDArray[np.float32]:
     """The mask with the doubts that are no edges decided.
 
@@ -56,7 +55,7 @@ def decide_doubts(
         rgb: H x W x 3, uint8.
         mask: H x W, 0 to 1.
         belief: H x W, 0 to 1, the segmenter's mean, which says what it is sure of.
-        reach: half width of the unknown band, pixels.
+        band: half width of the unknown band at a certain edge, pixels.
     """
     import cv2
 
@@ -64,7 +63,7 @@ def decide_doubts(
     to_edge = np.asarray(
         cv2.distanceTransform(product, cv2.DIST_L2, 3) + cv2.distanceTransform(1 - product, cv2.DIST_L2, 3), np.float32
     )
-    deep = (to_edge > DEEP * reach) & (mask > 1 - SURE) & (mask < SURE)
+    deep = (to_edge > DEEP * max(band, LEAST_BAND)) & (mask > 1 - SURE) & (mask < SURE)
     left, top, width, height = cv2.boundingRect(deep.view(np.uint8))
     part = np.s_[top : top + height, left : left + width]
     deep[part] &= _slope(belief[part]) * max(mask.shape) < STEEP
@@ -95,8 +94,7 @@ def _colour_odds(rgb: NDArray[np.uint8], belief: NDArray[np.float32], deep: NDAr
     import cv2
 
     height, width = belief.shape
-    scale = min(1.0, LONGER_SIDE / max(height, width))
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    size = scaled_size(belief.shape, min(1.0, LONGER_SIDE / max(belief.shape)))
     asked = np.flatnonzero(np.asarray(cv2.resize(deep.view(np.uint8) * 255, size, interpolation=cv2.INTER_AREA)) > 0)
     small = np.asarray(cv2.resize(belief, size, interpolation=cv2.INTER_AREA), np.float32)
     rows, columns = np.nonzero(small >= 0.5)
@@ -122,6 +120,6 @@ def _evenly(places: NDArray[np.intp]) -> NDArray[np.intp]:
 
 
 def _density(points: NDArray[np.float32], samples: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Sum of Gaussian kernels around the samples, for `MOST_SAMPLES` of them, at each point."""
+    """Mean of Gaussian kernels around the samples, at each point."""
     squares = (points**2).sum(1)[:, None] + (samples**2).sum(1) - 2 * points @ samples.T
     return np.exp(-0.5 * np.maximum(squares, 0)).mean(1)

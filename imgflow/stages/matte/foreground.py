@@ -3,6 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from imgflow.stages.sizes import scaled_size
+
 MOST_PIXELS = 4_000_000
 """The multi-level estimate runs on at most this many pixels; above, its answer is refined on the full photo."""
 
@@ -70,7 +72,7 @@ def _estimate(
     active = soft
     scale = min(1.0, (MOST_PIXELS / alpha.size) ** 0.5)
     if scale < 1:
-        size = (max(1, round(alpha.shape[1] * scale)), max(1, round(alpha.shape[0] * scale)))
+        size = scaled_size(alpha.shape, scale)
         rgb, alpha, active = (
             np.asarray(cv2.resize(full, size, interpolation=cv2.INTER_AREA), np.uint8) for full in (rgb, alpha, active)
         )

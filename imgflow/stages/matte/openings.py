@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from imgflow.stages.matte.ground_colour import GroundColour, fit_ground
 from imgflow.stages.matte.see_through import BEYOND, CLEAR, FRAME, Surroundings, measure_place
 from imgflow.stages.matte.trimap import BACKGROUND
+from imgflow.stages.sizes import scaled_size
 
 LONGER_SIDE = 1024
 """Openings are looked for on a copy of this longer side, pixels; small photos are enlarged, at most twice."""
@@ -89,7 +90,7 @@ def find_openings(rgb: NDArray[np.uint8], mask: NDArray[np.float32], belief: NDA
 
     height, width = mask.shape
     scale = min(2.0, LONGER_SIDE / max(height, width))
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    size = scaled_size(mask.shape, scale)
     product = np.asarray(cv2.resize(mask, size, interpolation=cv2.INTER_AREA), np.float32)
     small = np.asarray(cv2.resize(rgb, size, interpolation=cv2.INTER_AREA if scale <= 1 else cv2.INTER_CUBIC), np.uint8)
     smooth = np.asarray(cv2.medianBlur(small, 3), np.uint8)

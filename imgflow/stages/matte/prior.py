@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from imgflow.stages.matte.colour_evidence import LocalColours, colour_evidence, local_colours
 from imgflow.stages.matte.trimap import BACKGROUND, FOREGROUND, LEAST_BAND, UNKNOWN
+from imgflow.stages.sizes import scaled_size
 from imgflow.stages.strips import enlarged_at
 
 SURE = 0.02
@@ -59,7 +60,7 @@ def surroundings(
     import cv2
 
     scale = min(1.0, LONGER_SIDE / max(trimap.shape))
-    size = (max(1, round(trimap.shape[1] * scale)), max(1, round(trimap.shape[0] * scale)))
+    size = scaled_size(trimap.shape, scale)
     small = np.asarray(cv2.resize(trimap, size, interpolation=cv2.INTER_AREA), np.uint8)
     unit = max(band, LEAST_BAND) * scale
     elsewhere = (small <= (UNKNOWN + FOREGROUND) // 2, small >= (BACKGROUND + UNKNOWN) // 2)

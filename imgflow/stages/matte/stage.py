@@ -16,7 +16,8 @@ from imgflow.stages.matte.foreground import clean_colours
 from imgflow.stages.matte.guided_upsampling import enlarge_alpha
 from imgflow.stages.matte.openings import Openings, find_openings
 from imgflow.stages.matte.product import find_product
-from imgflow.stages.matte.trimap import LEAST_BAND, UNKNOWN, clean_mask, trimap
+from imgflow.stages.matte.trimap import UNKNOWN, clean_mask, trimap
+from imgflow.stages.sizes import scaled_size
 
 MOST_PIXELS = 24_000_000
 """Larger photos are cut out at this size and their alpha is enlarged along the full photo's edges."""
@@ -126,11 +127,9 @@ def _cut_out(
     if matter is not None or config.refine == "closed_form":
         openings = find_openings(small, mask, seen.belief) if config.openings == "auto" else None
         if seen.steady:
-            undecided, mask = (
-                mask,
-                decide_doubts(small, mask, seen.belief, max(config.band * max(small.shape), LEAST_BAND)),
-            )
-            details["decided_share"] = round(float((mask != undecided).mean()), 4)
+            decided = decide_doubts(small, mask, seen.belief, config.band * max(small.shape))
+            details["decided_share"] = round(float((decided != mask).mean()), 4)
+            mask = decided
         mask, solved = _refine(rgb, mask, config.band, openings, matter)
         details |= solved | {"opened_share": round(openings.share(), 4) if openings else 0.0}
     elif rgb is not small:
@@ -193,8 +192,7 @@ def _at_most(rgb: NDArray[np.uint8], pixels: int) -> NDArray[np.uint8]:
     if height * width <= pixels:
         return rgb
     scale = (pixels / (height * width)) ** 0.5
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    return np.asarray(cv2.resize(rgb, size, interpolation=cv2.INTER_AREA), np.uint8)
+    return np.asarray(cv2.resize(rgb, scaled_size(rgb.shape, scale), interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def _at_most_side(rgb: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:

@@ -90,20 +90,20 @@ def find_shadow(
     if not plain.any():
         return np.zeros_like(tones)
     gain = _broad(nearest(missing, plain), 2 * narrow, max(0.015, 3 * usual), light.lit)
-    level = _unevenness(gain, light, edge)
-    sure = np.clip(mean_of(gain) / level - 1, 0, 1)
-    even = edge.ground & (np.abs(mean_of(gain)) < max(level, light.tolerance))
-    kept = _cast(mean_of(gain), level, likely > PERHAPS_GROUND, plain, even | light.lit, rough, usual, edge, narrow)
+    darkness = mean_of(gain)
+    level = _unevenness(darkness, light, edge)
+    sure = np.clip(darkness / level - 1, 0, 1)
+    even = edge.ground & (np.abs(darkness) < max(level, light.tolerance))
+    kept = _cast(darkness, level, likely > PERHAPS_GROUND, plain, even | light.lit, rough, usual, edge, narrow)
     return np.maximum(gain, 0) * (sure * kept)[..., None]
 
 
-def _unevenness(gain: NDArray[np.float32], light: Light, edge: ProductEdge) -> float:
+def _unevenness(darkness: NDArray[np.float32], light: Light, edge: ProductEdge) -> float:
     """How dark, natural logarithm, the ground is here and there without the product's doing."""
     far = edge.ground & (edge.away * BAND > FAR * max(light.lit.shape))
-    values = mean_of(gain)
-    lit = values[far & light.lit]
+    lit = darkness[far & light.lit]
     spread = UNEVEN * 1.4826 * float(np.median(np.abs(lit))) if lit.size else 0.0
-    return max(NOTICEABLE, spread, float(np.percentile(values[far], 90)) if far.any() else 0.0)
+    return max(NOTICEABLE, spread, float(np.percentile(darkness[far], 90)) if far.any() else 0.0)
 
 
 def _local_contrast(missing: NDArray[np.float32], plain: NDArray[np.bool_]) -> NDArray[np.float32]:
@@ -158,13 +158,11 @@ def _cast(
 
     shape = depth.shape
     outside = edge.away > 0
-    dark = depth > level
-    core = depth > CORE * level
     ring = np.ones((2 * narrow + 1,) * 2, np.uint8)
-    number, found, boxes, _ = cv2.connectedComponentsWithStats((dark & outside).astype(np.uint8))
+    number, found, boxes, _ = cv2.connectedComponentsWithStats(((depth > level) & outside).astype(np.uint8))
     labels = np.asarray(found, np.int32)
     beside = np.asarray(cv2.distanceTransform((~product).astype(np.uint8), cv2.DIST_L2, 3)) < TOUCHES * max(shape)
-    begins = np.unique(labels[beside & core & dark & outside])
+    begins = np.unique(labels[beside & (depth > CORE * level)])
     kept, deep = np.zeros(number, np.float32), np.zeros(number, np.float32)
     for label in begins[begins > 0]:
         left, top, width, height, area = (int(v) for v in boxes[label])

@@ -13,6 +13,7 @@ from imgflow.stages.base import StageOutput
 from imgflow.stages.colour import greatest_of
 from imgflow.stages.shadow.ground import Ground, find_ground
 from imgflow.stages.shadow.retinex import lift_dark_tones
+from imgflow.stages.sizes import scaled_size
 from imgflow.stages.strips import strips
 
 LONGER_SIDE = 768
@@ -58,12 +59,10 @@ def remove_shadow(picture: Picture, config: ShadowConfig, segmenter: Segmenter |
 def _small(rgb: NDArray[np.uint8], longer_side: int) -> NDArray[np.uint8]:
     import cv2
 
-    height, width = rgb.shape[:2]
-    scale = longer_side / max(height, width)
+    scale = longer_side / max(rgb.shape[:2])
     if scale >= 1:
         return rgb
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    return np.asarray(cv2.resize(rgb, size, interpolation=cv2.INTER_AREA), np.uint8)
+    return np.asarray(cv2.resize(rgb, scaled_size(rgb.shape, scale), interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def _measured(small: NDArray[np.uint8], likely: NDArray[np.float32]) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:

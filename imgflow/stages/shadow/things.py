@@ -36,6 +36,9 @@ WIDE, BLACK = 5, 0.7
 SHARP = 0.5
 """Share of that by which a thing's side rises over two pixels. A narrow shadow's sides are softer."""
 
+BEYOND_TEXTURE = 1.2
+"""Times what a hundredth of the lit ground stands out by, from which on something is no texture of it."""
+
 SQUARE = np.ones((3, 3), np.uint8)
 
 
@@ -94,7 +97,7 @@ def narrow_things(
         square = np.ones((2 * radius + 1,) * 2, np.uint8)
         above = filled - np.asarray(cv2.morphologyEx(filled, cv2.MORPH_OPEN, square), np.float32)
         if lit.any():
-            stands_out = max(stands_out, 1.2 * float(np.percentile(above[lit], 99)))
+            stands_out = max(stands_out, BEYOND_TEXTURE * float(np.percentile(above[lit], 99)))
         sharp = ((above > stands_out) & (across > SHARP * above)).astype(np.uint8)
         if sharp.any():
             near_sharp = np.asarray(cv2.dilate(sharp, square), np.uint8)
