@@ -63,7 +63,7 @@ class Segmenter(LoadedModel, Protocol):
             rgb: H x W x 3, uint8, sRGB.
 
         Returns:
-            H x W, float32, 0 ground to 1 product.
+            H x W, float32, 0 ground to 1 product; not to be written to, since others may get the same.
 
         Raises:
             DeviceMemoryError: the device has not enough memory for this call.

@@ -20,11 +20,12 @@ from imgflow.errors import (
     ModelUnavailableError,
     UsageError,
 )
-from imgflow.models.base import LoadedModel
+from imgflow.models.base import LoadedModel, Segmenter
 from imgflow.models.devices import device_memory
 from imgflow.models.families import load_model
 from imgflow.models.model import Model, Purpose
 from imgflow.models.pulling.sources import Progress, silent
+from imgflow.models.remembering import Remembering
 from imgflow.models.runtime import DEFAULT_RUNTIME, Runtime
 from imgflow.models.sparing import Sparing
 from imgflow.models.store import ModelStore
@@ -175,6 +176,8 @@ class Models:
                     self._loaded.move_to_end(model.name)
                     return self._loaded[model.name]
             loaded = cast(LoadedModel, Sparing(self._load(model), lambda: self._make_room(model.name)))
+            if purpose == "segment":
+                loaded = cast(LoadedModel, Remembering(cast(Segmenter, loaded)))
             with self._lock:
                 self._loaded[model.name] = loaded
         self._keep_within_budget(loaded.memory, model.name)
