@@ -111,3 +111,13 @@ class AlphaMatter(LoadedModel, Protocol):
             DeviceMemoryError: the device has not enough memory for this call.
         """
         ...
+
+
+def check_rgb(rgb: NDArray[np.uint8]) -> None:
+    """What every model asks of a picture.
+
+    Raises:
+        ValueError: it is not H x W x 3, uint8, or has no pixels.
+    """
+    if rgb.ndim != 3 or rgb.shape[2] != 3 or rgb.dtype != np.uint8 or rgb.size == 0:
+        raise ValueError(f"rgb must be H x W x 3 uint8, not {rgb.shape} {rgb.dtype}")

@@ -25,9 +25,8 @@ class Remembering:
 
     def __init__(self, segmenter: Segmenter) -> None:
         self._segmenter = segmenter
-        self._answers: OrderedDict[tuple[tuple[int, ...], bytes], NDArray[np.float32]] = (
-            OrderedDict()
-        )  # the one used last is last
+        # By shape and content; the one used last is last.
+        self._answers: OrderedDict[tuple[tuple[int, ...], bytes], NDArray[np.float32]] = OrderedDict()
         self._lock = threading.Lock()
 
     def __getattr__(self, name: str) -> Any:

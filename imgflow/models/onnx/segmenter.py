@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imgflow.errors import ModelUnavailableError
+from imgflow.models.base import check_rgb
 from imgflow.models.exhaustion import memory_errors
 from imgflow.models.model import Model
 from imgflow.models.onnx.session import open_session
@@ -90,8 +91,7 @@ class OnnxSegmenter:
         """
         import cv2
 
-        if rgb.ndim != 3 or rgb.shape[2] != 3 or rgb.dtype != np.uint8 or rgb.size == 0:
-            raise ValueError(f"rgb must be H x W x 3 uint8, not {rgb.shape} {rgb.dtype}")
+        check_rgb(rgb)
         prepared = self._prepared(rgb)
         with self._turn, memory_errors(self.name, self.device):
             (answer,) = self._session.run([self._output], {self._input: prepared})

@@ -13,6 +13,7 @@ import torch.nn.functional as F  # noqa: N812, TID253
 from numpy.typing import NDArray
 from torch import Tensor, nn  # noqa: TID253
 
+from imgflow.models.base import check_rgb
 from imgflow.models.exhaustion import memory_errors
 from imgflow.models.model import Model
 from imgflow.models.pytorch.compiled import CompiledNetwork, compiled_if_wanted
@@ -141,8 +142,7 @@ class TorchSegmenter:
             ValueError: `rgb` has another shape or type.
             DeviceMemoryError: the device has not enough memory for this call.
         """
-        if rgb.ndim != 3 or rgb.shape[2] != 3 or rgb.dtype != np.uint8 or rgb.size == 0:
-            raise ValueError(f"rgb must be H x W x 3 uint8, not {rgb.shape} {rgb.dtype}")
+        check_rgb(rgb)
         height, width = rgb.shape[:2]
         with memory_errors(self.name, self.device), torch.inference_mode():
             small = scaled(rgb, self._size.of(width, height))

@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from imgflow.models.base import check_rgb
 from imgflow.models.exhaustion import memory_errors
 from imgflow.models.model import Model
 from imgflow.models.pytorch.averages import Averages, samples
@@ -236,8 +237,7 @@ class TiledRestorer:
         """
         import torch
 
-        if rgb.ndim != 3 or rgb.shape[2] != 3 or rgb.dtype != np.uint8 or rgb.size == 0:
-            raise ValueError(f"rgb must be H x W x 3 uint8, not {rgb.shape} {rgb.dtype}")
+        check_rgb(rgb)
         with self._lock, memory_errors(self.name, self.device), torch.inference_mode():
             return run_tiled(self._network, rgb, self.tiling, self._placement, self.scale, self._averages)
 

@@ -24,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imgflow.errors import DeviceMemoryError, ModelUnavailableError
+from imgflow.models.base import check_rgb
 from imgflow.models.exhaustion import memory_errors
 from imgflow.models.model import Model
 from imgflow.models.pytorch.guided_filter import guided_up
@@ -112,8 +113,7 @@ class VitMatte:
         """
         import torch
 
-        if rgb.ndim != 3 or rgb.shape[2] != 3 or rgb.dtype != np.uint8:
-            raise ValueError(f"rgb must be H x W x 3 uint8, not {rgb.shape} {rgb.dtype}")
+        check_rgb(rgb)
         if trimap.shape != rgb.shape[:2] or trimap.dtype != np.uint8:
             raise ValueError(f"trimap must be {rgb.shape[:2]} uint8, not {trimap.shape} {trimap.dtype}")
         alpha = (trimap == 255).astype(np.float32)
