@@ -1,13 +1,14 @@
 """Deciding the doubts of a segmenter: places well away from any edge that it gives neither to product nor to ground.
 
 Products are solid: what is half transparent all over is a doubt, not a part. Looks that disagree leave such places, and
-a solver leaves them as they are, or makes cloud of them. Each pixel there goes to the side that the segmenter leans to,
-unless its colour speaks clearly for the other: colours seen nearby in what is sure, by kernel density (Parzen). Where
-both sides have that colour, or neither, colour says nothing.
+a solver leaves them as they are, or makes cloud of them. A place there goes to the side that the segmenter leans to,
+unless its colours speak clearly for the other: colours seen nearby in what is sure, by kernel density (Parzen). Where
+both sides have such colours, or neither, colour says nothing. What is decided is a neighbourhood: pixels for themselves
+tear patterned products.
 
-(Of 94 photos and scenes with truth, at most 512 pixels, the masks of 5 gained more than .005 of IoU and none lost so
-much; deciding without colour changed none. After matting, SAD falls by 6 % in the mean of 16 photos, and of 26 tilted
-scenes.)
+(Of 129 masks with such places, of photos and scenes of at most 480 pixels, by two segmenters: IoU rises by more than
+.005 in 7 and falls so much in 1, pixels for themselves 8 and 4; without colour none changes. After matting, SAD falls
+by 6 % in the mean of 16 photos, and of 26 tilted scenes.)
 """
 
 import numpy as np
@@ -42,6 +43,9 @@ RARE = 2e-3
 COLOUR_WEIGHT, MOST_COLOUR = 0.6, 3.0
 """Weight of the colour's log odds against the segmenter's, and the most that they are taken for."""
 
+AROUND = 0.02
+"""Standard deviation of the neighbourhood that is decided as one, as a share of the longer side."""
+
 LEAST_ODDS = 0.02
 """The segmenter's values are taken for no surer than this."""
 
@@ -69,10 +73,11 @@ def decide_doubts(
     deep[part] &= _slope(belief[part]) * max(mask.shape) < STEEP
     if not deep.any():
         return mask
-    own = np.clip(mask[deep], LEAST_ODDS, 1 - LEAST_ODDS)
-    odds = np.log(own / (1 - own)) + COLOUR_WEIGHT * _colour_odds(rgb, belief, deep)[deep]
+    own = np.clip(mask, LEAST_ODDS, 1 - LEAST_ODDS)
+    odds = (np.log(own / (1 - own)) + COLOUR_WEIGHT * _colour_odds(rgb, belief, deep)) * deep
+    sigma = AROUND * max(mask.shape)
     decided = mask.copy()
-    decided[deep] = odds > 0
+    decided[deep] = cv2.GaussianBlur(odds, (0, 0), sigma)[deep] > 0  # only the sign of a mean over doubts is asked for
     return decided
 
 

@@ -31,6 +31,9 @@ WIDE = 0.008
 CONTAGIOUS = 0.3
 """Share of a place of the ground's colour which is undecided, from which on all of it is."""
 
+MOST_UNDECIDED = 0.25
+"""Undecided pixels for each of the product from which on it is the product that the segmenter half sees."""
+
 ONE_COLOUR, ALL_ALIKE = 2, 0.6
 """Levels from its median, and share of the ground within them, from which on a ground is of one colour (a studio's
 white, or a cutout on white)."""
@@ -167,6 +170,8 @@ def _doubted(ground: GroundColour, rgb: NDArray[np.uint8], product: NDArray[np.f
     import cv2
 
     undecided = ((product > 0.25) & (product < 0.75)).astype(np.uint8)
+    if undecided.sum() > MOST_UNDECIDED * np.count_nonzero(product >= 0.5):
+        return np.zeros_like(undecided)
     reach = round(WIDE * max(product.shape))
     hearts = cv2.erode(undecided, _disc(reach))
     wide = np.asarray(cv2.dilate(hearts, _disc(2 * reach)), np.uint8) & undecided
