@@ -22,7 +22,7 @@ LONGER_SIDE = 256
 """Colours are compared on a copy of at most this longer side, pixels."""
 
 DEEP = 2.0
-"""Distance from the edge in half widths of the band, from which on a doubt is no edge."""
+"""Distance from the edge, or half width of the doubt, in half widths of the band, from which on a doubt is no edge."""
 
 STEEP = 12.0
 """Rise of the segmenter's value, if it went on so over the longer side, from which on a place lies on the slope of a
@@ -63,14 +63,7 @@ def decide_doubts(
     """
     import cv2
 
-    product = (mask >= 0.5).view(np.uint8)
-    to_edge = np.asarray(
-        cv2.distanceTransform(product, cv2.DIST_L2, 3) + cv2.distanceTransform(1 - product, cv2.DIST_L2, 3), np.float32
-    )
-    deep = (to_edge > DEEP * max(band, LEAST_BAND)) & (mask > 1 - SURE) & (mask < SURE)
-    left, top, width, height = cv2.boundingRect(deep.view(np.uint8))
-    part = np.s_[top : top + height, left : left + width]
-    deep[part] &= _slope(belief[part]) * max(mask.shape) < STEEP
+    deep = _no_edges(mask, belief, max(band, LEAST_BAND))
     if not deep.any():
         return mask
     own = np.clip(mask, LEAST_ODDS, 1 - LEAST_ODDS)
@@ -79,6 +72,28 @@ def decide_doubts(
     decided = mask.copy()
     decided[deep] = cv2.GaussianBlur(odds, (0, 0), sigma)[deep] > 0  # only the sign of a mean over doubts is asked for
     return decided
+
+
+def _no_edges(mask: NDArray[np.float32], belief: NDArray[np.float32], band: float) -> NDArray[np.bool_]:
+    """H x W: gentle doubts that are well away from any edge, or wide."""
+    import cv2
+
+    gentle = (mask > 1 - SURE) & (mask < SURE)
+    left, top, width, height = cv2.boundingRect(gentle.view(np.uint8))
+    part = np.s_[top : top + height, left : left + width]
+    gentle[part] &= _slope(belief[part]) * max(mask.shape) < STEEP
+    product = mask >= 0.5
+    away = _depth(product) + _depth(~product) > DEEP * band
+    hearts = _depth(gentle) > DEEP * band
+    wide = _depth(~hearts) <= DEEP * band if hearts.any() else hearts
+    return gentle & (away | wide)
+
+
+def _depth(inside: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """H x W: pixels to the nearest place outside."""
+    import cv2
+
+    return np.asarray(cv2.distanceTransform(inside.view(np.uint8), cv2.DIST_L2, 3), np.float32)
 
 
 def _slope(belief: NDArray[np.float32]) -> NDArray[np.float32]:
