@@ -1,13 +1,13 @@
 """Deciding the doubts of a segmenter: places well away from any edge that it gives neither to product nor to ground.
 
 Products are solid: what is half transparent all over is a doubt, not a part. Looks that disagree leave such places, and
-a solver leaves them as they are, or makes cloud of them. Each pixel there goes to the side that the segmenter leans to,
-unless its colour speaks clearly for the other: colours seen nearby in what is sure, by kernel density (Parzen). Where
-both sides have that colour, or neither, colour says nothing.
+a solver leaves them as they are, or makes cloud of them. A place there goes to the side that the segmenter leans to,
+unless its colours speak clearly for the other: colours seen nearby in what is sure, by kernel density (Parzen). Where
+both sides have such colours, or neither, colour says nothing. What is decided is a neighbourhood: pixels for themselves
+tear patterned products.
 
-(Of 94 photos and scenes with truth, at most 512 pixels, the masks of 5 gained more than .005 of IoU and none lost so
-much; deciding without colour changed none. After matting, SAD falls by 6 % in the mean of 16 photos, and of 26 tilted
-scenes.)
+(Of 154 masks with such places, of photos and scenes of at most 480 pixels, by two segmenters: IoU rises by more than
+.005 in 12 and falls so much in 3, with pixels for themselves in 10 and 5; without colour it never changes.)
 """
 
 import numpy as np
@@ -21,7 +21,7 @@ LONGER_SIDE = 256
 """Colours are compared on a copy of at most this longer side, pixels."""
 
 DEEP = 2.0
-"""Distance from the edge in half widths of the band, from which on a doubt is no edge."""
+"""Distance from the edge, or half width of the doubt, in half widths of the band, from which on a doubt is no edge."""
 
 STEEP = 12.0
 """Rise of the segmenter's value, if it went on so over the longer side, from which on a place lies on the slope of a
@@ -42,6 +42,9 @@ RARE = 2e-3
 COLOUR_WEIGHT, MOST_COLOUR = 0.6, 3.0
 """Weight of the colour's log odds against the segmenter's, and the most that they are taken for."""
 
+AROUND = 0.02
+"""Standard deviation of the neighbourhood that is decided as one, as a share of the longer side."""
+
 LEAST_ODDS = 0.02
 """The segmenter's values are taken for no surer than this."""
 
@@ -59,21 +62,37 @@ def decide_doubts(
     """
     import cv2
 
-    product = (mask >= 0.5).view(np.uint8)
-    to_edge = np.asarray(
-        cv2.distanceTransform(product, cv2.DIST_L2, 3) + cv2.distanceTransform(1 - product, cv2.DIST_L2, 3), np.float32
-    )
-    deep = (to_edge > DEEP * max(band, LEAST_BAND)) & (mask > 1 - SURE) & (mask < SURE)
-    left, top, width, height = cv2.boundingRect(deep.view(np.uint8))
-    part = np.s_[top : top + height, left : left + width]
-    deep[part] &= _slope(belief[part]) * max(mask.shape) < STEEP
+    deep = _no_edges(mask, belief, max(band, LEAST_BAND))
     if not deep.any():
         return mask
-    own = np.clip(mask[deep], LEAST_ODDS, 1 - LEAST_ODDS)
-    odds = np.log(own / (1 - own)) + COLOUR_WEIGHT * _colour_odds(rgb, belief, deep)[deep]
+    own = np.clip(mask, LEAST_ODDS, 1 - LEAST_ODDS)
+    odds = (np.log(own / (1 - own)) + COLOUR_WEIGHT * _colour_odds(rgb, belief, deep)) * deep
+    sigma = AROUND * max(mask.shape)
     decided = mask.copy()
-    decided[deep] = odds > 0
+    decided[deep] = cv2.GaussianBlur(odds, (0, 0), sigma)[deep] > 0  # only the sign of a mean over doubts is asked for
     return decided
+
+
+def _no_edges(mask: NDArray[np.float32], belief: NDArray[np.float32], band: float) -> NDArray[np.bool_]:
+    """H x W: gentle doubts that are well away from any edge, or wide."""
+    import cv2
+
+    gentle = (mask > 1 - SURE) & (mask < SURE)
+    left, top, width, height = cv2.boundingRect(gentle.view(np.uint8))
+    part = np.s_[top : top + height, left : left + width]
+    gentle[part] &= _slope(belief[part]) * max(mask.shape) < STEEP
+    product = mask >= 0.5
+    away = _depth(product) + _depth(~product) > DEEP * band
+    hearts = _depth(gentle) > DEEP * band
+    wide = _depth(~hearts) <= DEEP * band if hearts.any() else hearts
+    return gentle & (away | wide)
+
+
+def _depth(inside: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """H x W: pixels to the nearest place outside."""
+    import cv2
+
+    return np.asarray(cv2.distanceTransform(inside.view(np.uint8), cv2.DIST_L2, 3), np.float32)
 
 
 def _slope(belief: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -31,6 +31,9 @@ WIDE = 0.008
 CONTAGIOUS = 0.3
 """Share of a place of the ground's colour which is undecided, from which on all of it is."""
 
+MOST_UNDECIDED = 0.25
+"""Undecided pixels for each of the product from which on it is the product that the segmenter half sees."""
+
 ONE_COLOUR, ALL_ALIKE = 2, 0.6
 """Levels from its median, and share of the ground within them, from which on a ground is of one colour (a studio's
 white, or a cutout on white)."""
@@ -99,7 +102,9 @@ def find_openings(rgb: NDArray[np.uint8], mask: NDArray[np.float32], belief: NDA
         return None
     certainty = np.asarray(cv2.resize(belief, size, interpolation=cv2.INTER_AREA), np.float32)
     cells, crossed = _cells(ground, smooth, product, certainty)
-    cells |= _doubted(ground, smooth, product) | _identical(small, product, certainty)
+    cells |= _identical(small, product, certainty)
+    if not _is_half_seen(product):
+        cells |= _doubted(ground, smooth, product)
     if not cells.any():
         return None
     for _ in range(ROUNDS if crossed.any() else 0):
@@ -138,6 +143,7 @@ def _cells(
     everywhere = Surroundings(inside, doubtful, cv2.dilate(clearly, _disc(FRAME)) > 0, certainty, ground.light())
     span = max(2, round(SPAN * max(away.shape)))
     margin = round(BEYOND * max(away.shape)) + 1
+    half_seen, usual = _is_half_seen(product), float(np.quantile(certainty[inside], 0.9))
     joined = cv2.morphologyEx(candidates, cv2.MORPH_CLOSE, _disc(span))
     count, labels, stats, _ = cv2.connectedComponentsWithStats(joined, connectivity=8)
     for label in range(1, count):
@@ -150,12 +156,20 @@ def _cells(
         if own.sum() < least:
             continue
         place = measure_place(own, whole, everywhere.part(window), span, away.shape)
-        if place.is_crossed() or place.is_doubted():
+        if place.is_crossed() or place.is_doubted() or (place.is_unlikely(usual) and not half_seen):
             cells[window] |= own
         if place.is_crossed():
             points = cv2.findNonZero((labels == label).astype(np.uint8))
             cv2.fillConvexPoly(crossed, cv2.convexHull(points), 1)
     return cells, (crossed > 0) & inside
+
+
+def _undecided(product: NDArray[np.float32]) -> NDArray[np.bool_]:
+    return (product > 0.25) & (product < 0.75)
+
+
+def _is_half_seen(product: NDArray[np.float32]) -> bool:
+    return bool(np.count_nonzero(_undecided(product)) > MOST_UNDECIDED * np.count_nonzero(product >= 0.5))
 
 
 def _doubted(ground: GroundColour, rgb: NDArray[np.uint8], product: NDArray[np.float32]) -> NDArray[np.uint8]:
@@ -166,7 +180,7 @@ def _doubted(ground: GroundColour, rgb: NDArray[np.uint8], product: NDArray[np.f
     """
     import cv2
 
-    undecided = ((product > 0.25) & (product < 0.75)).astype(np.uint8)
+    undecided = _undecided(product).view(np.uint8)
     reach = round(WIDE * max(product.shape))
     hearts = cv2.erode(undecided, _disc(reach))
     wide = np.asarray(cv2.dilate(hearts, _disc(2 * reach)), np.uint8) & undecided

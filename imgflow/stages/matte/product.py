@@ -18,7 +18,7 @@ LEAST_CONTRAST = 16.0
 SMALL_INPUT = 512
 """Only networks that see at most so many pixels a side look again: for the others it costs much and brings little."""
 
-MOST_UNSURE = 1.0
+MOST_UNSURE = 1.25
 """Pixels the segmenter is undecided about, for each that it takes for product, from which on its answer is no good."""
 
 MIRROR = 0.25

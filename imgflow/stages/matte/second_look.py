@@ -4,8 +4,9 @@ A network with an input of 320 pixels sees a product that fills a fifth of the p
 it draws the edge two to three times better. Now and then it takes the crop for something else; so it does with the
 photo itself: of 71 photos and scenes with truth, 17 masks of the crop were worse than those of the photo, 31 better.
 Where the two disagree, two more looks are taken, and the four vote. Looks that differ in framing and are mirrored err
-in different places (mean IoU of the photo alone .894, of the crop .903, of two to four looks .913, and 6 of the 71
-worse than the photo alone).
+in different places. A look that sees something else than the others counts for little, the photo as a whole for more
+than its crops. (Mean IoU of 159 photos and scenes of at most 480 pixels: the photo alone .9032, two to four equal looks
+.9107, weighted ones .9115; 11 and 7 of them lose more than .03 against the photo alone.)
 """
 
 from typing import NamedTuple
@@ -24,8 +25,15 @@ MARGIN, TIGHT, LEAST_MARGIN = 0.12, 0.04, 8
 AGREEMENT = 0.94
 """Intersection over union from which on two looks see the same thing."""
 
+OUTSIDER = 8.0
+"""Power of a look's mean overlap with the others that its vote has."""
+
+WHOLE = 1.5
+"""Weight of the look at the photo as it is, against 1 of the others."""
+
 REFINED, VOTED = 1.5, 2.0
-"""Contrast given to the mean of two looks that agree, and to that of looks that do not: three of four decide."""
+"""Contrast given to the mean of two looks that agree, and to that of looks that do not: three of four decide if they
+agree."""
 
 
 class Frame(NamedTuple):
@@ -82,7 +90,7 @@ def look_again(rgb: NDArray[np.uint8], first: NDArray[np.float32], segmenter: Se
     for each in (whole._replace(mirrored=True), tight):
         if each is not None and each not in looks:
             looks[each] = _look(rgb, each, segmenter)
-    return _together(looks, dict.fromkeys(looks, 1.0), VOTED)
+    return _together(looks, _votes(looks, whole), VOTED)
 
 
 def _look(rgb: NDArray[np.uint8], frame: Frame, segmenter: Segmenter) -> NDArray[np.float32]:
@@ -91,6 +99,14 @@ def _look(rgb: NDArray[np.uint8], frame: Frame, segmenter: Segmenter) -> NDArray
     seen = np.zeros(rgb.shape[:2], np.float32)
     seen[frame.part()] = np.clip(np.fmax(segmenter(part), np.float32(0)), 0, 1)[:, ::step]
     return seen
+
+
+def _votes(looks: dict[Frame, NDArray[np.float32]], whole: Frame) -> dict[Frame, float]:
+    votes: dict[Frame, float] = {}
+    for frame, look in looks.items():
+        overlaps = [_overlap(look, other) for each, other in looks.items() if each != frame]
+        votes[frame] = (WHOLE if frame == whole else 1.0) * float(np.mean(overlaps)) ** OUTSIDER
+    return votes
 
 
 def _together(looks: dict[Frame, NDArray[np.float32]], weights: dict[Frame, float], contrast: float) -> Looks:

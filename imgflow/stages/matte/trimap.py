@@ -30,6 +30,10 @@ LARGE_HOLES = 5
 SMALLEST_HOLE = 1 / 8
 """Share of the pinhole limit below which a hole that looks like the product is none, however sure the segmenter."""
 
+NEIGHBOUR, APART = 0.5, 0.3
+"""Share of the largest region's area up to which a region that the photo's border cuts, unlike that one, is something
+else that stands by; and how far off it must be, as a share of that region's longer side."""
+
 BESIDE = 3
 """Pixels around whatever there is a trace of, that cleaning may touch."""
 
@@ -65,9 +69,10 @@ def clean_mask(alpha: NDArray[np.float32], rgb: NDArray[np.uint8], smallest: flo
     """Removes specks off the product and fills pinholes in it; real holes, such as handles, stay open.
 
     A speck is a separate region smaller than `smallest` times the largest one; those closer to it than `near` are
-    kept, since a thin part that the segmenter lost in the middle looks like that. A small hole is a pinhole if its
-    colour is the product's around it, and a hole if it is the ground's; where both look the same, size and the
-    segmenter's certainty decide.
+    kept, since a thin part that the segmenter lost in the middle looks like that. Something else, farther off and cut
+    by the photo's border, goes too, unless the product itself is cut. A small hole is a pinhole if its colour is the
+    product's around it, and a hole if it is the ground's; where both look the same, size and the segmenter's certainty
+    decide.
 
     Args:
         alpha: H x W, 0 to 1.
@@ -139,15 +144,19 @@ def _remove_specks(alpha: NDArray[np.float32], smallest: float, near: float) -> 
     if _outlines(inside)[0] <= 1:
         return
     regions = _regions(inside, alpha, connectivity=8)
-    small = (regions.areas > 0) & (regions.areas < smallest * regions.areas.max())
+    largest = int(regions.areas.argmax())
+    small = (regions.areas > 0) & (regions.areas < smallest * regions.areas[largest])
+    cut = (regions.boxes[:, :2] == 0).any(1) | (regions.boxes[:, 2:] == np.array(alpha.shape) - 1).any(1)
+    neighbour = cut & ~cut[largest] & (regions.areas > 0) & (regions.areas < NEIGHBOUR * regions.areas[largest])
     speck = small & (regions.peaks < 0.5)
-    if (small & ~speck).any():
-        kept = (regions.areas > 0) & ~small
-        mark_regions(regions.labels, kept, inside)
+    asked = (small & ~speck) | neighbour
+    if asked.any():
+        mark_regions(regions.labels, (regions.areas > 0) & ~small & ~neighbour, inside)
         distance = cv2.distanceTransform(1 - inside, cv2.DIST_L2, 3)
         closest = np.full(small.size, np.inf, np.float32)
-        least_of_regions(regions.labels, small, distance, closest)
-        speck |= small & (closest > near)
+        least_of_regions(regions.labels, asked, distance, closest)
+        far = APART * float(np.ptp(regions.boxes[largest].reshape(2, 2), axis=0).max())
+        speck |= (small & (closest > near)) | (neighbour & (closest > far))
     if speck.any():
         mark_regions(regions.labels, speck, inside)
         np.copyto(alpha, 0, where=inside.view(np.bool_))

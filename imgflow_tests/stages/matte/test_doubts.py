@@ -47,6 +47,21 @@ def test_where_product_and_ground_look_alike_the_segmenter_decides(value, produc
     assert (decide_doubts(rgb, mask, mask, 2.0)[HANDLE][8:-8, 8:-8] == product).all()
 
 
+def test_a_patterned_part_is_decided_as_a_whole():
+    rgb, mask = photo((*HANDLE, PRODUCT, 0.45))
+    pattern = np.zeros((30, 60), bool)
+    pattern[::4, ::5] = pattern[1::4, 2::5] = True
+    rgb[HANDLE][pattern] = GROUND
+    assert (decide_doubts(rgb, mask, mask, 2.0)[HANDLE][8:-8, 8:-8] == 1).all()
+
+
+def test_no_stripe_is_left_where_a_wide_doubt_crosses_one_half():
+    rgb, mask = photo()
+    mask[40:160, 60:200] = np.linspace(0.25, 0.75, 140)
+    decided = decide_doubts(rgb, mask, np.where(mask > 0.7, np.float32(1), mask), 2.0)
+    assert np.isin(decided[48:152, 68:180], (0, 1)).all()
+
+
 def test_edges_and_what_is_sure_stay_as_they_are():
     rgb, mask = photo()
     mask[40:160, 56:64] = np.linspace(0.1, 0.9, 8)

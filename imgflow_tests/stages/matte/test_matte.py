@@ -6,6 +6,7 @@ from imgflow.errors import PhotoError
 from imgflow.photos.picture import Picture
 from imgflow.recipe import MatteConfig
 from imgflow.stages.matte.stage import matte
+from imgflow.stages.matte.trimap import clean_mask
 from imgflow_tests.stages.scenes import BlurredTruth, Finds, bicycle, box, delta_e, fringe, ring, scene, to_bytes
 
 SCENES = {
@@ -100,6 +101,25 @@ def test_colours_are_zero_far_outside_and_the_product_s_own_just_outside():
     assert delta_e(picture.rgb, to_bytes(wanted.colours))[rim].mean() < 5
     opaque = picture.alpha == 255
     assert np.array_equal(picture.rgb[opaque], wanted.rgb[opaque])
+
+
+@pytest.mark.parametrize(
+    ("rows", "columns", "stays"),
+    [
+        (np.s_[150:190], np.s_[0:50], False),
+        (np.s_[150:190], np.s_[3:53], True),
+        (np.s_[150:190], np.s_[0:110], True),
+        (np.s_[0:300], np.s_[0:60], True),
+    ],
+    ids=["cut by the border", "whole", "close by", "large"],
+)
+def test_another_thing_that_the_border_cuts_goes(rows: slice, columns: slice, stays: bool):
+    mask = np.zeros((300, 400), np.float32)
+    mask[100:200, 120:300] = 1
+    mask[rows, columns] = 1
+    cleaned = clean_mask(mask, np.full((300, 400, 3), 200, np.uint8), 0.02, near=3)
+    assert (cleaned[rows, columns] > 0).any() == stays
+    assert (cleaned[100:200, 120:300] == 1).all()
 
 
 def test_a_small_hole_stays_open_a_pinhole_is_filled_and_a_speck_goes():

@@ -71,6 +71,25 @@ def test_an_undecided_area_of_the_ground_s_colour_is_ground_and_one_of_another_i
     assert not cleared[scene.alpha == 1].any()
 
 
+@pytest.mark.parametrize(("value", "opens"), [(0.85, True), (0.97, False)])
+def test_a_loop_with_a_shadow_in_it_opens_where_the_segmenter_clearly_doubts_it(value: float, opens: bool):
+    scene = render("scissors", megapixels=0.4)
+    loops = (filled(scene.alpha, 161) > 0.5) & (scene.alpha < 0.5)
+    mask = np.where(loops, np.float32(value), scene.alpha)
+    found = find_openings(scene.photo, mask, mask)
+    cut_out = mask if found is None else found.cut_mask(mask)
+    assert ((cut_out[loops] < 0.5).mean() > 0.5) == opens
+    assert (cut_out[scene.alpha == 1] < 0.5).mean() < 0.01
+
+
+def test_a_product_that_is_half_seen_as_a_whole_is_not_opened():
+    scene = render("jug", megapixels=0.2)
+    body = cv2.erode((scene.alpha == 1).astype(np.uint8), np.ones((15, 15), np.uint8)) > 0
+    mask = np.where(body, np.float32(0.55), scene.alpha)
+    found = find_openings(scene.photo, mask, mask)
+    assert found is None or not (found.cut_mask(mask) < mask)[scene.alpha == 1].any()
+
+
 def test_a_loop_opens_where_the_segmenter_doubts_it_and_not_where_it_is_certain():
     scene = render("backpack", megapixels=0.4)
     loops = (filled(scene.alpha, 41) > 0.5) & (scene.alpha < 0.5)
