@@ -44,7 +44,7 @@ does."""
 MOSTLY = 0.4
 """Share of a shadow that must be clean of things."""
 
-ROUGHER = 2.5
+ROUGHER = 1.7
 """Times the lit ground's local contrast which is too much for the same ground in a shadow."""
 
 COARSE = 1.5
@@ -55,6 +55,9 @@ LEAST_ROUGH = 0.012
 
 CORE = 4.0
 """Times as dark as what counts must a shadow be somewhere at the product."""
+
+DEEP = 3.6
+"""Times as dark as what counts must a tenth of a shadow be. A table's darker plank or patch is not."""
 
 BEGINS = 0.8
 """Share of its depth that a shadow has where it begins: away from the product it fades."""
@@ -175,7 +178,8 @@ def _cast(
         deep[label] = np.percentile(depth[rows, columns][mine], 90)
         begin = mine & beside[rows, columns]
         kept[label] = (
-            on_ground > ENDS_ON_LIT_GROUND
+            deep[label] > DEEP * level
+            and on_ground > ENDS_ON_LIT_GROUND
             and np.percentile(depth[rows, columns][begin], 90) > BEGINS * deep[label]
             and inside.sum() > MOSTLY * area
             and float(np.median(rough[rows, columns][inside])) < max(LEAST_ROUGH, ROUGHER * usual)

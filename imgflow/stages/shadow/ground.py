@@ -11,6 +11,7 @@ from imgflow.stages.colour import greatest_of, mean_of
 from imgflow.stages.shadow.cast_shadow import find_shadow
 from imgflow.stages.shadow.ground_light import Light, measure_light
 from imgflow.stages.shadow.product_edge import ProductEdge, doubt, edge_of, follow_ground
+from imgflow.stages.shadow.product_foot import without_foot
 from imgflow.stages.shadow.things import without_things
 
 LEAST_SHARE = 0.1
@@ -83,6 +84,7 @@ def find_ground(rgb: NDArray[np.uint8], likely: NDArray[np.float32], config: Sha
     light = measure_light(tones, clear)
     if float(np.exp(light.tones[light.lit]).mean() if light.lit.any() else 0.0) < DARKEST:
         return Ground(reason="the backdrop is dark")
+    ground = without_foot(tones, likely, light, ground)
     edge = edge_of(without_things(tones, likely, light, ground, clear), colours)
     gain = find_shadow(tones, likely, light, edge)
     fit = _fit(light, gain, clear)
