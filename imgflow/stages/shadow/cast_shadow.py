@@ -59,6 +59,12 @@ CORE = 4.0
 DEEP = 3.6
 """Times as dark as what counts must a tenth of a shadow be. A table's darker plank or patch is not."""
 
+AGAIN = 0.75
+"""Sigma over which what the filter left over is averaged, in narrow widths."""
+
+BEYOND = 2.0
+"""Times what a tenth of the lit ground exceeds by texture, that it must be."""
+
 BEGINS = 0.8
 """Share of its depth that a shadow has where it begins: away from the product it fades."""
 
@@ -92,12 +98,17 @@ def find_shadow(
     plain = edge.ground & ~narrow_things(depth, edge.ground, light.lit, narrow, max(SOFT, 4 * usual))
     if not plain.any():
         return np.zeros_like(tones)
-    gain = _broad(nearest(missing, plain), 2 * narrow, max(0.015, 3 * usual), light.lit)
+    filled = nearest(missing, plain)
+    gain = _broad(filled, 2 * narrow, max(0.015, 3 * usual), light.lit)
     darkness = mean_of(gain)
     level = _unevenness(darkness, light, edge)
     sure = np.clip(darkness / level - 1, 0, 1)
     even = edge.ground & (np.abs(darkness) < max(level, light.tolerance))
     kept = _cast(darkness, level, likely > PERHAPS_GROUND, plain, even | light.lit, rough, usual, edge, narrow)
+    # Its windows are broader than the darkest part of a contact shadow: what it left over is taken, unless texture.
+    rest = np.asarray(cv2.GaussianBlur(filled - gain, (0, 0), AGAIN * narrow), np.float32)
+    texture = BEYOND * float(np.percentile(np.abs(rest[light.lit]), 90)) if light.lit.any() else 0.0
+    gain += np.sign(rest) * np.maximum(np.abs(rest) - texture, 0)
     return np.maximum(gain, 0) * (sure * kept)[..., None]
 
 
