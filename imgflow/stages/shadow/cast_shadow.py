@@ -37,6 +37,9 @@ ENDS_ON_LIT_GROUND = 0.5
 MOST_OF_FRAME = 0.25
 """Share of the photo's border that a shadow may leave by. More, and it is a wall or a second ground."""
 
+CUT_OFF = 0.3
+"""Share of a shadow's outline that may be the photo's border. What is cut off by more is often a piece of product."""
+
 SLENDER = 0.5
 """Share of the photo's width (or height) up to which a product's shadow cannot go through all of it: a second ground
 does."""
@@ -188,13 +191,15 @@ def _cast(
         inside = mine & plain[rows, columns]
         deep[label] = np.percentile(depth[rows, columns][mine], 90)
         begin = mine & beside[rows, columns]
+        out = _of_frame(mine, rows, columns, product)
         kept[label] = (
             deep[label] > DEEP * level
             and on_ground > ENDS_ON_LIT_GROUND
             and np.percentile(depth[rows, columns][begin], 90) > BEGINS * deep[label]
             and inside.sum() > MOSTLY * area
             and float(np.median(rough[rows, columns][inside])) < max(LEAST_ROUGH, ROUGHER * usual)
-            and _of_frame(mine, rows, columns, product) < MOST_OF_FRAME
+            and out < MOST_OF_FRAME
+            and out * sum(shape) < CUT_OFF * (width + height)
         )
     kept *= deep > ALIKE * (deep * kept).max()
     inner = np.asarray(kept[labels], np.float32)

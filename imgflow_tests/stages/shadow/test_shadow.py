@@ -161,6 +161,21 @@ def test_the_foot_that_the_segmenter_took_for_shadow_is_not_lifted():
     assert after < 0.3 * before
 
 
+def test_a_strip_of_the_product_that_the_photo_cuts_off_is_no_shadow():
+    alpha = np.zeros((480, 640), np.float32)
+    alpha[:300, 200:420] = 1
+    shadowed = scene(alpha, shadow=0.4)
+    shade = np.zeros((480, 640), np.float32)
+    shade[:14, 230:390] = 0.4
+    strip = (np.arange(480)[:, None] < 14) & (alpha > 0)
+    grey = np.float32([205, 200, 190]) * (1 - cv2.GaussianBlur(shade, (0, 0), 3)[..., None])
+    rgb = np.where(strip[..., None], np.rint(grey), shadowed.rgb).astype(np.uint8)
+    segmenter = BlurredTruth(np.where(strip, 0, alpha).astype(np.float32), 320)
+    output = remove_shadow(Picture(rgb), ShadowConfig(), segmenter)
+    assert output.details["method"] == "background_gain"
+    assert delta_e(output.picture.rgb, rgb)[strip].mean() < 0.2
+
+
 def test_strength_and_contact_keep_a_share_of_the_shadow():
     shadowed = SHADOWED["dark product"]
     ground = shadowed.shadow
