@@ -37,6 +37,9 @@ ENDS_ON_LIT_GROUND = 0.5
 MOST_OF_FRAME = 0.25
 """Share of the photo's border that a shadow may leave by. More, and it is a wall or a second ground."""
 
+CUT_OFF = 0.3
+"""Share of a shadow's outline that may be the photo's border. What is cut off by more is often a piece of product."""
+
 SLENDER = 0.5
 """Share of the photo's width (or height) up to which a product's shadow cannot go through all of it: a second ground
 does."""
@@ -44,7 +47,7 @@ does."""
 MOSTLY = 0.4
 """Share of a shadow that must be clean of things."""
 
-ROUGHER = 2.5
+ROUGHER = 1.7
 """Times the lit ground's local contrast which is too much for the same ground in a shadow."""
 
 COARSE = 1.5
@@ -55,6 +58,15 @@ LEAST_ROUGH = 0.012
 
 CORE = 4.0
 """Times as dark as what counts must a shadow be somewhere at the product."""
+
+DEEP = 3.6
+"""Times as dark as what counts must a tenth of a shadow be. A table's darker plank or patch is not."""
+
+AGAIN = 0.75
+"""Sigma over which what the filter left over is averaged, in narrow widths."""
+
+BEYOND = 2.0
+"""Times what a tenth of the lit ground exceeds by texture, that it must be."""
 
 BEGINS = 0.8
 """Share of its depth that a shadow has where it begins: away from the product it fades."""
@@ -89,12 +101,17 @@ def find_shadow(
     plain = edge.ground & ~narrow_things(depth, edge.ground, light.lit, narrow, max(SOFT, 4 * usual))
     if not plain.any():
         return np.zeros_like(tones)
-    gain = _broad(nearest(missing, plain), 2 * narrow, max(0.015, 3 * usual), light.lit)
+    filled = nearest(missing, plain)
+    gain = _broad(filled, 2 * narrow, max(0.015, 3 * usual), light.lit)
     darkness = mean_of(gain)
     level = _unevenness(darkness, light, edge)
     sure = np.clip(darkness / level - 1, 0, 1)
     even = edge.ground & (np.abs(darkness) < max(level, light.tolerance))
     kept = _cast(darkness, level, likely > PERHAPS_GROUND, plain, even | light.lit, rough, usual, edge, narrow)
+    # Its windows are broader than the darkest part of a contact shadow: what it left over is taken, unless texture.
+    rest = np.asarray(cv2.GaussianBlur(filled - gain, (0, 0), AGAIN * narrow), np.float32)
+    texture = BEYOND * float(np.percentile(np.abs(rest[light.lit]), 90)) if light.lit.any() else 0.0
+    gain += np.sign(rest) * np.maximum(np.abs(rest) - texture, 0)
     return np.maximum(gain, 0) * (sure * kept)[..., None]
 
 
@@ -174,12 +191,15 @@ def _cast(
         inside = mine & plain[rows, columns]
         deep[label] = np.percentile(depth[rows, columns][mine], 90)
         begin = mine & beside[rows, columns]
+        out = _of_frame(mine, rows, columns, product)
         kept[label] = (
-            on_ground > ENDS_ON_LIT_GROUND
+            deep[label] > DEEP * level
+            and on_ground > ENDS_ON_LIT_GROUND
             and np.percentile(depth[rows, columns][begin], 90) > BEGINS * deep[label]
             and inside.sum() > MOSTLY * area
             and float(np.median(rough[rows, columns][inside])) < max(LEAST_ROUGH, ROUGHER * usual)
-            and _of_frame(mine, rows, columns, product) < MOST_OF_FRAME
+            and out < MOST_OF_FRAME
+            and out * sum(shape) < CUT_OFF * (width + height)
         )
     kept *= deep > ALIKE * (deep * kept).max()
     inner = np.asarray(kept[labels], np.float32)

@@ -11,6 +11,7 @@ from imgflow.stages.colour import greatest_of, mean_of
 from imgflow.stages.shadow.cast_shadow import find_shadow
 from imgflow.stages.shadow.ground_light import Light, measure_light
 from imgflow.stages.shadow.product_edge import ProductEdge, doubt, edge_of, follow_ground
+from imgflow.stages.shadow.product_foot import without_foot
 from imgflow.stages.shadow.things import without_things
 
 LEAST_SHARE = 0.1
@@ -33,6 +34,9 @@ SHADOW = 0.04
 
 LEAST_SHADOW = 0.002
 """Share of the photo below which there is no shadow worth touching."""
+
+ALL_LIT = 0.2, 0.6
+"""The segmenter's answers up to which ground gets all of its light, and from which on none."""
 
 CONTACT = 0.03
 """Reach of the contact shadow that `keep_contact` keeps, as a share of the longer side."""
@@ -83,8 +87,11 @@ def find_ground(rgb: NDArray[np.uint8], likely: NDArray[np.float32], config: Sha
     light = measure_light(tones, clear)
     if float(np.exp(light.tones[light.lit]).mean() if light.lit.any() else 0.0) < DARKEST:
         return Ground(reason="the backdrop is dark")
+    ground = without_foot(tones, likely, light, ground)
     edge = edge_of(without_things(tones, likely, light, ground, clear), colours)
     gain = find_shadow(tones, likely, light, edge)
+    # Product and shadow can have the very same colour: then the segmenter's word counts.
+    gain *= np.interp(likely, ALL_LIT, (1, 0)).astype(np.float32)[..., None]
     fit = _fit(light, gain, clear)
     share = float(((mean_of(gain) > SHADOW) & edge.ground).mean())
     details: dict[str, Any] = {"ground_fit": round(fit, 3), "shadow_share": round(share, 4)}

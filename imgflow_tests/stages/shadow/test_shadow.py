@@ -144,6 +144,38 @@ def test_a_dark_thing_that_the_segmenter_missed_is_not_lifted():
     assert delta_e(output.picture.rgb, rgb)[152:158, 445:595].mean() < 0.5
 
 
+def test_the_foot_that_the_segmenter_took_for_shadow_is_not_lifted():
+    alpha = box(480, 640)
+    shadowed = scene(alpha, (60, 70, 160), shadow=0.6)
+    foot = (alpha > 0) & (np.arange(480)[:, None] >= 345)
+    brown = np.float32([92, 84, 76])
+    footed = [
+        np.where(foot[..., None], np.rint(alpha[..., None] * brown + (1 - alpha[..., None]) * rgb), rgb).astype(
+            np.uint8
+        )
+        for rgb in (shadowed.rgb, shadowed.clean)
+    ]
+    output = remove_shadow(Picture(footed[0]), ShadowConfig(), BlurredTruth(np.where(foot, 0, alpha), 320))
+    assert delta_e(output.picture.rgb, footed[0])[foot & (alpha == 1)].mean() < 0.2
+    before, after = (delta_e(rgb, footed[1])[shadowed.shadow].mean() for rgb in (footed[0], output.picture.rgb))
+    assert after < 0.3 * before
+
+
+def test_a_strip_of_the_product_that_the_photo_cuts_off_is_no_shadow():
+    alpha = np.zeros((480, 640), np.float32)
+    alpha[:300, 200:420] = 1
+    shadowed = scene(alpha, shadow=0.4)
+    shade = np.zeros((480, 640), np.float32)
+    shade[:14, 230:390] = 0.4
+    strip = (np.arange(480)[:, None] < 14) & (alpha > 0)
+    grey = np.float32([205, 200, 190]) * (1 - cv2.GaussianBlur(shade, (0, 0), 3)[..., None])
+    rgb = np.where(strip[..., None], np.rint(grey), shadowed.rgb).astype(np.uint8)
+    segmenter = BlurredTruth(np.where(strip, 0, alpha).astype(np.float32), 320)
+    output = remove_shadow(Picture(rgb), ShadowConfig(), segmenter)
+    assert output.details["method"] == "background_gain"
+    assert delta_e(output.picture.rgb, rgb)[strip].mean() < 0.2
+
+
 def test_strength_and_contact_keep_a_share_of_the_shadow():
     shadowed = SHADOWED["dark product"]
     ground = shadowed.shadow
