@@ -17,16 +17,13 @@ from imgflow.stages.matte.guided_upsampling import enlarge_alpha
 from imgflow.stages.matte.openings import Openings, find_openings
 from imgflow.stages.matte.product import find_product
 from imgflow.stages.matte.trimap import UNKNOWN, clean_mask, trimap
-from imgflow.stages.sizes import scaled_size
+from imgflow.stages.sizes import SHOWN_SIDE, at_most_side, scaled_size
 
 MOST_PIXELS = 24_000_000
 """Larger photos are cut out at this size and their alpha is enlarged along the full photo's edges."""
 
 MOST_UNKNOWN = 2_000_000
 """Unknown pixels solved at full size (about 5 s on two cores); with more, the same is done."""
-
-WORKING_SIDE = 1280
-"""Longer side, pixels, of the copy on which the mask is made and cleaned, if the segmenter does not see more."""
 
 SEE_THROUGH = 0.1
 """A photo's own alpha that nowhere exceeds this shows nothing."""
@@ -108,7 +105,7 @@ def _wide_soft_area(alpha: NDArray[np.uint8]) -> float:
     """Pixels in areas that are half transparent from edge to edge: what a segmenter half found, or glass."""
     import cv2
 
-    small = _at_most_side(alpha, 512)
+    small = at_most_side(alpha, 512)
     low, high = (round(255 * bound) for bound in HALF_TRANSPARENT)
     side = 2 * max(1, round(WIDE_SOFT * max(small.shape))) + 1
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
@@ -120,7 +117,7 @@ def _cut_out(
     photo: NDArray[np.uint8], config: MatteConfig, segmenter: Segmenter, matter: AlphaMatter | None
 ) -> tuple[NDArray[np.uint8], dict[str, Any]]:
     rgb = _at_most(photo, MOST_PIXELS)
-    small = _at_most_side(rgb, max(WORKING_SIDE, segmenter.input_size))
+    small = at_most_side(photo, max(SHOWN_SIDE, segmenter.input_size))  # here the mask is made and cleaned
     seen, details = find_product(small, segmenter, again=config.second_look == "auto")
     mask = clean_mask(seen.mask, small, config.clean, near=2 * config.band * max(small.shape))
     details |= {"refine": config.refine}
@@ -193,11 +190,6 @@ def _at_most(rgb: NDArray[np.uint8], pixels: int) -> NDArray[np.uint8]:
         return rgb
     scale = (pixels / (height * width)) ** 0.5
     return np.asarray(cv2.resize(rgb, scaled_size(rgb.shape, scale), interpolation=cv2.INTER_AREA), np.uint8)
-
-
-def _at_most_side(rgb: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
-    longer = max(rgb.shape[:2])
-    return rgb if longer <= side else _at_most(rgb, int(rgb.shape[0] * rgb.shape[1] * (side / longer) ** 2))
 
 
 def _enlarged(mask: NDArray[np.float32], shape: tuple[int, ...]) -> NDArray[np.float32]:

@@ -13,7 +13,7 @@ from imgflow.stages.base import StageOutput
 from imgflow.stages.colour import greatest_of
 from imgflow.stages.shadow.ground import Ground, find_ground
 from imgflow.stages.shadow.retinex import lift_dark_tones
-from imgflow.stages.sizes import scaled_size
+from imgflow.stages.sizes import SHOWN_SIDE, at_most_side
 from imgflow.stages.strips import strips
 
 LONGER_SIDE = 768
@@ -48,7 +48,7 @@ def remove_shadow(picture: Picture, config: ShadowConfig, segmenter: Segmenter |
         return StageOutput(Picture(lifted), {"method": "retinex"})
     if segmenter is None:
         raise ValueError(f"the method {config.method} needs a segmenter")
-    small = _small(picture.rgb, max(LONGER_SIDE, segmenter.input_size))
+    small = at_most_side(picture.rgb, max(SHOWN_SIDE, segmenter.input_size))
     likely = segmenter(small)
     ground = find_ground(*_measured(small, likely), config)
     if ground.lift is None:
@@ -56,20 +56,11 @@ def remove_shadow(picture: Picture, config: ShadowConfig, segmenter: Segmenter |
     return StageOutput(Picture(_lit(picture.rgb, ground)), {"method": "background_gain"} | ground.details)
 
 
-def _small(rgb: NDArray[np.uint8], longer_side: int) -> NDArray[np.uint8]:
-    import cv2
-
-    scale = longer_side / max(rgb.shape[:2])
-    if scale >= 1:
-        return rgb
-    return np.asarray(cv2.resize(rgb, scaled_size(rgb.shape, scale), interpolation=cv2.INTER_AREA), np.uint8)
-
-
 def _measured(small: NDArray[np.uint8], likely: NDArray[np.float32]) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-    """Both at the size at which light is measured, whatever size the segmenter wanted."""
+    """Both at the size at which light is measured, whatever size the segmenter was shown."""
     import cv2
 
-    smaller = _small(small, LONGER_SIDE)
+    smaller = at_most_side(small, LONGER_SIDE)
     if smaller.shape == small.shape:
         return small, likely
     return smaller, np.asarray(cv2.resize(likely, smaller.shape[1::-1], interpolation=cv2.INTER_AREA), np.float32)
