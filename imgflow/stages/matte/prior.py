@@ -2,8 +2,8 @@
 
 In an ordinary band, with sure product on one side and sure ground on the other, the photo itself decides nearly alone:
 the segmenter draws the edge some pixels astray, and colours of a product are rarely those of its edge. Both count where
-product or ground is sure only farther off, as between spokes: from there on the photo's word fades. And colours count
-where the photo contradicts the trimap: where what was found is neither clear beside sure ground nor opaque beside sure
+product or ground is sure only farther off, as between spokes: from there on the photo's word fades. And both count if
+the photo contradicts the trimap: where what was found is neither clear beside sure ground nor opaque beside sure
 product, the band was drawn too narrow, as around fur.
 
 A segmenter sees little detail, and means of colours have none. So in an ordinary band both count less, the larger the
@@ -52,11 +52,8 @@ trimap near the truth is 2.7 times as far from it as without a prior; now 1.1 to
 
 CONTRADICTED = 0.05, 0.09
 """What is found beside sure product and sure ground, as a distance from those, from which on the photo begins to
-contradict the trimap, and at which it does. (Trimaps made from the truth: 0.00 to 0.03, a jug 0.06; fur as u2netp sees
-it: 0.10 to 0.19.)"""
-
-DOUBTED = 1.0
-"""Share of `COLOUR` that counts there."""
+contradict the trimap, and at which it does; then no place is an ordinary band. (Trimaps made from the truth: 0.00 to
+0.03, a jug 0.06; fur as u2netp sees it: 0.10 to 0.19.)"""
 
 LONGER_SIDE = 1024
 """Distances are measured on a copy of at most this longer side, pixels."""
@@ -137,7 +134,7 @@ def prior_alpha(
     share = min(1.0, FULL_SIDE / (known.extent * max(guess.shape)))
     distances = enlarged_at(known.distances, where, rgb.shape)
     deep = np.clip(distances.min(1) / np.float32(DEEP_FROM) - 1, 0, 1)
-    aside = np.clip((distances.max(1) - OPEN[0]) / (OPEN[1] - OPEN[0]), 0, 1)
+    aside = np.clip((distances.max(1) - OPEN[0]) / (OPEN[1] - OPEN[0]), known.contradiction, 1)
     beside = 1 - aside
     own_alpha = guess.ravel()[where]
     certainty = (2 * own_alpha - 1) ** 2
@@ -148,7 +145,6 @@ def prior_alpha(
     sure = SURE * (BESIDE * share**2 * beside + aside)
     unsure = UNSURE * share**2
     own = LEAST + unsure + (sure - unsure) * certainty + DEEP_WEIGHT * deep * (1 - trust)
-    ordinary = max(COLOUR_BESIDE * share**2, DOUBTED * known.contradiction)
-    by_colour = COLOUR * trust * (ordinary * beside + aside)
+    by_colour = COLOUR * trust * (COLOUR_BESIDE * share**2 * beside + aside)
     weight = own + by_colour
     return np.asarray((own * own_alpha + by_colour * colour) / weight, np.float32), np.asarray(weight, np.float32)
