@@ -1,9 +1,13 @@
+import cv2
 import numpy as np
 import pytest
+from pymatting import estimate_alpha_cf
 
+from imgflow.samples import render
 from imgflow.stages.matte import closed_form
 from imgflow.stages.matte.band_solver import find_band
 from imgflow.stages.matte.closed_form import solve_alpha
+from imgflow.stages.matte.prior import contradiction
 from imgflow.stages.matte.trimap import BACKGROUND, FOREGROUND, UNKNOWN, trimap
 from imgflow_tests.stages.scenes import BlurredTruth, bicycle, box, fringe, scene
 
@@ -43,6 +47,7 @@ def test_looking_for_detail_only_where_the_coarse_answer_is_not_flat_loses_nothi
     unknown = regions == UNKNOWN
     before = np.abs(guess - drawn.alpha)[unknown].mean()
     errors = []
+    monkeypatch.setattr(closed_form, "MODERATE", 300)
     for flat in (-1.0, closed_form.FLAT):
         monkeypatch.setattr(closed_form, "FLAT", flat)
         alpha = solve_alpha(drawn.rgb, regions, guess, band=16).alpha
@@ -51,6 +56,7 @@ def test_looking_for_detail_only_where_the_coarse_answer_is_not_flat_loses_nothi
 
 
 def test_finer_levels_solve_fewer_pixels(monkeypatch):
+    monkeypatch.setattr(closed_form, "MODERATE", 400)
     drawn = scene(box(600, 800))
     guess = BlurredTruth(drawn.alpha, 100)(drawn.rgb)
     regions = trimap(guess, band=20)
@@ -63,3 +69,33 @@ def test_finer_levels_solve_fewer_pixels(monkeypatch):
     monkeypatch.setattr(closed_form, "find_band", counted)
     solve_alpha(drawn.rgb, regions, guess, band=20)
     assert len(solved) == 3 and solved[-1] < 0.5 * (regions == UNKNOWN).sum()
+
+
+def trimap_of_truth(alpha, band):
+    """What is certain farther than `band` from where alpha is half."""
+    inside = (alpha >= 0.5).astype(np.uint8)
+    regions = np.full(alpha.shape, UNKNOWN, np.uint8)
+    regions[(cv2.distanceTransform(inside, cv2.DIST_L2, 5) > band) & (alpha > 0.998)] = FOREGROUND
+    regions[(cv2.distanceTransform(1 - inside, cv2.DIST_L2, 5) > band) & (alpha < 0.002)] = BACKGROUND
+    return regions
+
+
+@pytest.mark.parametrize(("name", "most"), [("plush", 1.1), ("watch", 1.1), ("backpack", 1.1), ("bicycle", 1.0)])
+def test_with_a_trimap_near_the_truth_it_is_about_as_good_as_pymatting_s(name, most):
+    drawn = render(name, megapixels=0.2)
+    regions = trimap_of_truth(drawn.alpha, band=3)
+    unknown = regions == UNKNOWN
+    guess = BlurredTruth(drawn.alpha, 160)(drawn.photo)
+    ours = solve_alpha(drawn.photo, regions, guess, band=3).alpha
+    theirs = estimate_alpha_cf(drawn.photo / 255, np.where(unknown, 0.5, regions / 255))
+    errors = [np.abs(alpha - drawn.alpha)[unknown].mean() for alpha in (ours, theirs)]
+    assert errors[0] < most * errors[1]
+
+
+def test_a_trimap_that_cuts_through_fur_is_contradicted_and_one_near_the_truth_is_not():
+    drawn = render("plush", megapixels=0.2)
+    guess = BlurredTruth(drawn.alpha, 40)(drawn.photo)
+    narrow = trimap((guess >= 0.5).astype(np.float32), band=3)
+    near = trimap_of_truth(drawn.alpha, band=3)
+    found = [contradiction(solve_alpha(drawn.photo, some, guess, band=3).alpha, some) for some in (near, narrow)]
+    assert found[0] < 0.1 and found[1] > 0.5
