@@ -4,7 +4,7 @@ Products are solid: what is half transparent all over is a doubt, not a part. Lo
 a solver leaves them as they are, or makes cloud of them. A place there goes to the side that the segmenter leans to,
 unless its colours speak clearly for the other: colours seen nearby in what is sure, by kernel density (Parzen). Where
 both sides have such colours, or neither, colour says nothing. What is decided is a neighbourhood: pixels for themselves
-tear patterned products.
+tear patterned products. And a small hole in which the segmenter nowhere sees ground is none, whatever its colour.
 
 (Of 154 masks with such places, of photos and scenes of at most 480 pixels, by two segmenters: IoU rises by more than
 .005 in 12 and falls so much in 3, with pixels for themselves in 10 and 5; without colour it never changes.)
@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imgflow.stages.colour import to_lab
-from imgflow.stages.matte.trimap import LEAST_BAND, SURE
+from imgflow.stages.matte.trimap import LEAST_BAND, SURE, TRACE
 from imgflow.stages.sizes import scaled_size
 
 LONGER_SIDE = 256
@@ -45,6 +45,10 @@ COLOUR_WEIGHT, MOST_COLOUR = 0.6, 3.0
 AROUND = 0.02
 """Standard deviation of the neighbourhood that is decided as one, as a share of the longer side."""
 
+MOST_GROUNDLESS = 0.03
+"""Share of the product's area up to which holes that are nothing but doubts are none (a print, an eye). What shows more
+of them is see-through."""
+
 LEAST_ODDS = 0.02
 """The segmenter's values are taken for no surer than this."""
 
@@ -70,7 +74,23 @@ def decide_doubts(
     sigma = AROUND * max(mask.shape)
     decided = mask.copy()
     decided[deep] = cv2.GaussianBlur(odds, (0, 0), sigma)[deep] > 0  # only the sign of a mean over doubts is asked for
+    decided[deep & _groundless(decided, belief)] = 1
     return decided
+
+
+def _groundless(decided: NDArray[np.float32], belief: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """H x W: holes in the product without a place where the segmenter sees ground, if they are hardly any of it."""
+    import cv2
+
+    number, found = cv2.connectedComponents((decided < 0.5).view(np.uint8), connectivity=4)
+    labels = np.asarray(found, np.int32)
+    holes = np.ones(number, bool)
+    holes[0] = False
+    holes[np.unique(labels[belief < TRACE])] = False
+    for border in (labels[0], labels[-1], labels[:, 0], labels[:, -1]):
+        holes[border] = False
+    inside = holes[labels]
+    return inside & (np.count_nonzero(inside) < MOST_GROUNDLESS * np.count_nonzero(decided >= 0.5))
 
 
 def _no_edges(mask: NDArray[np.float32], belief: NDArray[np.float32], band: float) -> NDArray[np.bool_]:

@@ -47,6 +47,23 @@ def test_where_product_and_ground_look_alike_the_segmenter_decides(value, produc
     assert (decide_doubts(rgb, mask, mask, 2.0)[HANDLE][8:-8, 8:-8] == product).all()
 
 
+PRINT = (slice(85, 105), slice(110, 130))
+
+
+@pytest.mark.parametrize(("core", "product"), [(0.3, 1), (0.05, 0)])
+def test_a_small_hole_is_one_only_if_the_segmenter_sees_ground_in_it(core, product):
+    rgb, mask = photo((*PRINT, GROUND, 0.3))
+    mask[95, 120] = core
+    assert (decide_doubts(rgb, mask, mask, 2.0)[PRINT][4:-4, 4:8] == product).all()
+
+
+def test_many_small_holes_that_show_the_ground_are_see_through():
+    holes = [(slice(y, y + 20), slice(x, x + 20), GROUND, 0.3) for y in (50, 90, 130) for x in (80, 120, 160)]
+    rgb, mask = photo(*holes)
+    decided = decide_doubts(rgb, mask, mask, 2.0)
+    assert all((decided[rows, columns][5:-5, 5:-5] == 0).all() for rows, columns, *_ in holes)
+
+
 def test_a_patterned_part_is_decided_as_a_whole():
     rgb, mask = photo((*HANDLE, PRODUCT, 0.45))
     pattern = np.zeros((30, 60), bool)
