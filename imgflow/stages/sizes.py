@@ -1,4 +1,4 @@
-"""Smaller copies of a picture."""
+"""Smaller and larger copies of a picture."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,16 +14,32 @@ def scaled_size(shape: tuple[int, ...], scale: float) -> tuple[int, int]:
     return max(1, round(width * scale)), max(1, round(height * scale))
 
 
-def at_most_side(picture: NDArray[np.uint8], longer_side: int) -> NDArray[np.uint8]:
-    """The picture, or a copy with that longer side if its own is longer.
+def scaled_down(picture: NDArray[np.uint8], scale: float) -> NDArray[np.uint8]:
+    """A copy at `scale`, averaged; the picture itself if that is 1 or more.
 
     Args:
         picture: H x W or H x W x 3, uint8.
-        longer_side: pixels.
+        scale: of both sides.
     """
     import cv2
 
-    scale = longer_side / max(picture.shape[:2])
     if scale >= 1:
         return picture
     return np.asarray(cv2.resize(picture, scaled_size(picture.shape, scale), interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def at_most_side(picture: NDArray[np.uint8], longer_side: int) -> NDArray[np.uint8]:
+    """The picture, or a copy with that longer side, pixels, if its own is longer; arguments as of `scaled_down`."""
+    return scaled_down(picture, longer_side / max(picture.shape[:2]))
+
+
+def at_most_pixels(picture: NDArray[np.uint8], pixels: int) -> NDArray[np.uint8]:
+    """The picture, or a copy with about so many pixels if it has more; arguments as of `scaled_down`."""
+    return scaled_down(picture, (pixels / (picture.shape[0] * picture.shape[1])) ** 0.5)
+
+
+def enlarged(mask: NDArray[np.float32], shape: tuple[int, ...]) -> NDArray[np.float32]:
+    """An h x w mask, linearly interpolated to the height and width that `shape` begins with."""
+    import cv2
+
+    return np.asarray(cv2.resize(mask, shape[1::-1], interpolation=cv2.INTER_LINEAR), np.float32)

@@ -15,6 +15,7 @@ from imgflow.stages.matte.band_solver import find_band, solve_band
 from imgflow.stages.matte.chroma import chroma_weight
 from imgflow.stages.matte.prior import Surroundings, contradiction, prior_alpha, surroundings
 from imgflow.stages.matte.trimap import BACKGROUND, FOREGROUND, UNKNOWN
+from imgflow.stages.sizes import enlarged
 
 MODERATE = 2048
 """Longer side, pixels, of what is solved to the end: all of the band, to the first of the tolerances."""
@@ -29,7 +30,6 @@ FLAT = 0.01
 
 COARSEST = 256
 """Longer side, pixels, from which on a photo is not solved at half its size first."""
-
 
 DOUBTED_UP_TO = 640
 """Longer side, pixels, up to which it is seen whether the answer contradicts the trimap."""
@@ -61,9 +61,8 @@ def solve_alpha(rgb: NDArray[np.uint8], trimap: NDArray[np.uint8], guess: NDArra
         levels.append(_half(levels[-1]))
     solution = None
     for level in reversed(levels):
-        longer = max(level.trimap.shape)
         solution = _solve(level, solution, known)
-        if longer <= DOUBTED_UP_TO:
+        if max(level.trimap.shape) <= DOUBTED_UP_TO:
             known = known._replace(contradiction=contradiction(solution.alpha, level.trimap))
     assert solution is not None
     return solution
@@ -97,7 +96,7 @@ def _solve(level: _Level, coarse: Solution | None, known: Surroundings) -> Solut
     rgb, regions, guess = level
     unknown = regions == UNKNOWN
     alpha = (regions == FOREGROUND).astype(np.float32)
-    np.copyto(alpha, guess if coarse is None else _enlarged(coarse.alpha, alpha.shape), where=unknown)
+    np.copyto(alpha, guess if coarse is None else enlarged(coarse.alpha, alpha.shape), where=unknown)
     iterations = 0 if coarse is None else coarse.iterations
     moderate = max(alpha.shape) <= MODERATE
     detailed = unknown if coarse is None or moderate else unknown & ~_flat(coarse.alpha, alpha.shape)
@@ -110,12 +109,6 @@ def _solve(level: _Level, coarse: Solution | None, known: Surroundings) -> Solut
     answer, steps = solve_band(rgb, pixels, chroma, alpha, prior, weight, tolerance, MOST_ITERATIONS)
     alpha.ravel()[where] = np.clip(answer, 0, 1)
     return Solution(alpha, iterations + steps)
-
-
-def _enlarged(alpha: NDArray[np.float32], shape: tuple[int, ...]) -> NDArray[np.float32]:
-    import cv2
-
-    return np.asarray(cv2.resize(alpha, shape[::-1], interpolation=cv2.INTER_LINEAR), np.float32)
 
 
 def _flat(coarse: NDArray[np.float32], shape: tuple[int, ...]) -> NDArray[np.bool_]:

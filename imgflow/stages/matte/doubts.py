@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from imgflow.stages.colour import to_lab
 from imgflow.stages.matte.trimap import LEAST_BAND, SURE, TRACE
-from imgflow.stages.sizes import scaled_size
+from imgflow.stages.sizes import enlarged, scaled_size
 
 LONGER_SIDE = 256
 """Colours are compared on a copy of at most this longer side, pixels."""
@@ -132,7 +132,6 @@ def _colour_odds(rgb: NDArray[np.uint8], belief: NDArray[np.float32], deep: NDAr
     """H x W: logarithm of how much oftener a pixel's colour is seen nearby in the product than on the ground."""
     import cv2
 
-    height, width = belief.shape
     size = scaled_size(belief.shape, min(1.0, LONGER_SIDE / max(belief.shape)))
     asked = np.flatnonzero(np.asarray(cv2.resize(deep.view(np.uint8) * 255, size, interpolation=cv2.INTER_AREA)) > 0)
     small = np.asarray(cv2.resize(belief, size, interpolation=cv2.INTER_AREA), np.float32)
@@ -146,9 +145,7 @@ def _colour_odds(rgb: NDArray[np.uint8], belief: NDArray[np.float32], deep: NDAr
         points = np.concatenate([lab, places.transpose(1, 2, 0)], -1).reshape(-1, 5)
         seen = [_density(points[asked], points[samples]) + np.float32(RARE) for samples in (product, ground)]
         odds[asked] = np.clip(np.log(seen[0] / seen[1]), -MOST_COLOUR, MOST_COLOUR)
-    return np.asarray(
-        cv2.resize(odds.reshape(small.shape), (width, height), interpolation=cv2.INTER_LINEAR), np.float32
-    )
+    return enlarged(odds.reshape(small.shape), belief.shape)
 
 
 def _evenly(places: NDArray[np.intp]) -> NDArray[np.intp]:

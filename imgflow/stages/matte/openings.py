@@ -101,9 +101,10 @@ def find_openings(rgb: NDArray[np.uint8], mask: NDArray[np.float32], belief: NDA
     if ground is None:
         return None
     certainty = np.asarray(cv2.resize(belief, size, interpolation=cv2.INTER_AREA), np.float32)
-    cells, crossed = _cells(ground, smooth, product, certainty)
+    half_seen = _is_half_seen(product)
+    cells, crossed = _cells(ground, smooth, product, certainty, half_seen)
     cells |= _identical(small, product, certainty)
-    if not _is_half_seen(product):
+    if not half_seen:
         cells |= _doubted(ground, smooth, product)
     if not cells.any():
         return None
@@ -118,7 +119,11 @@ def find_openings(rgb: NDArray[np.uint8], mask: NDArray[np.float32], belief: NDA
 
 
 def _cells(
-    ground: GroundColour, rgb: NDArray[np.uint8], product: NDArray[np.float32], certainty: NDArray[np.float32]
+    ground: GroundColour,
+    rgb: NDArray[np.uint8],
+    product: NDArray[np.float32],
+    certainty: NDArray[np.float32],
+    half_seen: bool,
 ) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
     """1 on ground that is seen through an opening; and the hulls of the openings that things cross.
 
@@ -127,6 +132,7 @@ def _cells(
         rgb: h x w x 3, uint8.
         product: h x w, 0 to 1.
         certainty: h x w, 0 to 1.
+        half_seen: whether the segmenter half sees the product as a whole.
     """
     import cv2
 
@@ -143,7 +149,7 @@ def _cells(
     everywhere = Surroundings(inside, doubtful, cv2.dilate(clearly, _disc(FRAME)) > 0, certainty, ground.light())
     span = max(2, round(SPAN * max(away.shape)))
     margin = round(BEYOND * max(away.shape)) + 1
-    half_seen, usual = _is_half_seen(product), float(np.quantile(certainty[inside], 0.9))
+    usual = float(np.quantile(certainty[inside], 0.9))
     joined = cv2.morphologyEx(candidates, cv2.MORPH_CLOSE, _disc(span))
     count, labels, stats, _ = cv2.connectedComponentsWithStats(joined, connectivity=8)
     for label in range(1, count):

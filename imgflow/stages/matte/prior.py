@@ -131,7 +131,7 @@ def prior_alpha(
     Returns:
         Alpha and weight, both N, float32.
     """
-    share = min(1.0, FULL_SIDE / (known.extent * max(guess.shape)))
+    share = min(1.0, FULL_SIDE / (known.extent * max(guess.shape))) ** 2
     distances = enlarged_at(known.distances, where, rgb.shape)
     deep = np.clip(distances.min(1) / np.float32(DEEP_FROM) - 1, 0, 1)
     aside = np.clip((distances.max(1) - OPEN[0]) / (OPEN[1] - OPEN[0]), known.contradiction, 1)
@@ -142,9 +142,9 @@ def prior_alpha(
     asked = np.flatnonzero(certainty < 1)
     colour[asked], trust[asked] = colour_evidence(rgb, known.colours, where[asked])
     trust = trust**2 * (1 - certainty)
-    sure = SURE * (BESIDE * share**2 * beside + aside)
-    unsure = UNSURE * share**2
+    sure = SURE * (BESIDE * share * beside + aside)
+    unsure = UNSURE * share
     own = LEAST + unsure + (sure - unsure) * certainty + DEEP_WEIGHT * deep * (1 - trust)
-    by_colour = COLOUR * trust * (COLOUR_BESIDE * share**2 * beside + aside)
+    by_colour = COLOUR * trust * (COLOUR_BESIDE * share * beside + aside)
     weight = own + by_colour
     return np.asarray((own * own_alpha + by_colour * colour) / weight, np.float32), np.asarray(weight, np.float32)

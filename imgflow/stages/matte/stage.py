@@ -17,7 +17,7 @@ from imgflow.stages.matte.guided_upsampling import enlarge_alpha
 from imgflow.stages.matte.openings import Openings, find_openings
 from imgflow.stages.matte.product import find_product
 from imgflow.stages.matte.trimap import UNKNOWN, clean_mask, trimap
-from imgflow.stages.sizes import SHOWN_SIDE, at_most_side, scaled_size
+from imgflow.stages.sizes import SHOWN_SIDE, at_most_pixels, at_most_side, enlarged
 
 MOST_PIXELS = 24_000_000
 """Larger photos are cut out at this size and their alpha is enlarged along the full photo's edges."""
@@ -116,7 +116,7 @@ def _wide_soft_area(alpha: NDArray[np.uint8]) -> float:
 def _cut_out(
     photo: NDArray[np.uint8], config: MatteConfig, segmenter: Segmenter, matter: AlphaMatter | None
 ) -> tuple[NDArray[np.uint8], dict[str, Any]]:
-    rgb = _at_most(photo, MOST_PIXELS)
+    rgb = at_most_pixels(photo, MOST_PIXELS)
     small = at_most_side(photo, max(SHOWN_SIDE, segmenter.input_size))  # here the mask is made and cleaned
     seen, details = find_product(small, segmenter, again=config.second_look == "auto")
     mask = clean_mask(seen.mask, small, config.clean, near=2 * config.band * max(small.shape))
@@ -130,7 +130,7 @@ def _cut_out(
         mask, solved = _refine(rgb, mask, config.band, openings, matter)
         details |= solved | {"opened_share": round(openings.share(), 4) if openings else 0.0}
     elif rgb is not small:
-        mask = _enlarged(mask, rgb.shape)
+        mask = enlarged(mask, rgb.shape)
     if rgb is not photo:
         mask = enlarge_alpha(mask, rgb, photo)
     return _quantise(mask), details
@@ -148,13 +148,13 @@ def _refine(
 
     if openings:
         mask = openings.cut_mask(mask)
-    mask = _enlarged(mask, rgb.shape)
+    mask = enlarged(mask, rgb.shape)
     regions = _regions(mask, band, openings)
     unknown = int((regions == UNKNOWN).sum())
     details: dict[str, Any] = {"unknown_share": round(unknown / mask.size, 4)}
     if matter is not None:
         return matter(rgb, regions), details
-    small = _at_most(rgb, int(mask.size * min(1.0, MOST_UNKNOWN / max(unknown, 1))))
+    small = at_most_pixels(rgb, int(mask.size * min(1.0, MOST_UNKNOWN / max(unknown, 1))))
     if small is rgb:
         solution = solve_alpha(rgb, regions, mask, band * max(mask.shape))
         return solution.alpha, details | {"iterations": solution.iterations}
@@ -180,22 +180,6 @@ def _quantise(alpha: NDArray[np.float32]) -> NDArray[np.uint8]:
 def _extend_colours(rgb: NDArray[np.uint8], alpha: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """A photo with straight colours of its own keeps them; only its transparent pixels are filled."""
     return np.where((alpha > 0)[..., None], rgb, clean_colours(rgb, alpha))
-
-
-def _at_most(rgb: NDArray[np.uint8], pixels: int) -> NDArray[np.uint8]:
-    import cv2
-
-    height, width = rgb.shape[:2]
-    if height * width <= pixels:
-        return rgb
-    scale = (pixels / (height * width)) ** 0.5
-    return np.asarray(cv2.resize(rgb, scaled_size(rgb.shape, scale), interpolation=cv2.INTER_AREA), np.uint8)
-
-
-def _enlarged(mask: NDArray[np.float32], shape: tuple[int, ...]) -> NDArray[np.float32]:
-    import cv2
-
-    return np.asarray(cv2.resize(mask, shape[1::-1], interpolation=cv2.INTER_LINEAR), np.float32)
 
 
 def _shares(alpha: NDArray[np.uint8]) -> dict[str, Any]:

@@ -145,13 +145,14 @@ def _remove_specks(alpha: NDArray[np.float32], smallest: float, near: float) -> 
         return
     regions = _regions(inside, alpha, connectivity=8)
     largest = int(regions.areas.argmax())
-    small = (regions.areas > 0) & (regions.areas < smallest * regions.areas[largest])
+    there = regions.areas > 0
+    small = there & (regions.areas < smallest * regions.areas[largest])
     cut = (regions.boxes[:, :2] == 0).any(1) | (regions.boxes[:, 2:] == np.array(alpha.shape) - 1).any(1)
-    neighbour = cut & ~cut[largest] & (regions.areas > 0) & (regions.areas < NEIGHBOUR * regions.areas[largest])
+    neighbour = cut & ~cut[largest] & there & (regions.areas < NEIGHBOUR * regions.areas[largest])
     speck = small & (regions.peaks < 0.5)
     asked = (small & ~speck) | neighbour
     if asked.any():
-        mark_regions(regions.labels, (regions.areas > 0) & ~small & ~neighbour, inside)
+        mark_regions(regions.labels, there & ~small & ~neighbour, inside)
         distance = cv2.distanceTransform(1 - inside, cv2.DIST_L2, 3)
         closest = np.full(small.size, np.inf, np.float32)
         least_of_regions(regions.labels, asked, distance, closest)
