@@ -13,6 +13,7 @@ def warm_up() -> None:
     from imgflow.stages.denoise.noise_level import NOISELESS
     from imgflow.stages.denoise.shrinkage import without_noise
     from imgflow.stages.matte.closed_form import solve_alpha
+    from imgflow.stages.matte.firm_edges import firm_edges
     from imgflow.stages.matte.foreground import clean_colours
     from imgflow.stages.matte.trimap import clean_mask
     from imgflow.stages.shadow.ground_kernel import FIELDS, THING, TONE, lift_rows
@@ -29,4 +30,5 @@ def warm_up() -> None:
     for writeable in (True, False):  # numba compiles for arrays that may not be written to apart
         rgb.flags.writeable = writeable
         alpha = solve_alpha(rgb, trimap, np.full((24, 24), 0.5, np.float32), band=2).alpha
+        alpha = firm_edges(rgb, trimap, alpha)
         clean_colours(rgb, np.rint(alpha * 255).astype(np.uint8))

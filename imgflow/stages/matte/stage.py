@@ -12,6 +12,7 @@ from imgflow.recipe import MatteConfig
 from imgflow.stages.base import StageOutput
 from imgflow.stages.matte.closed_form import solve_alpha
 from imgflow.stages.matte.doubts import decide_doubts
+from imgflow.stages.matte.firm_edges import firm_edges
 from imgflow.stages.matte.foreground import clean_colours
 from imgflow.stages.matte.guided_upsampling import enlarge_alpha
 from imgflow.stages.matte.openings import Openings, find_openings
@@ -50,8 +51,8 @@ def matte(
     """Alpha and clean colours for the product in a photo.
 
     The segmenter's alpha is rid of specks and pinholes and its wide doubts are decided; the band around its edges and
-    whatever else it was unsure of is solved by closed-form matting with that alpha as prior, and the colours of soft
-    pixels are decontaminated.
+    whatever else it was unsure of is solved by closed-form matting with that alpha as prior; the haze that this leaves
+    beside firm edges is taken away, and the colours of soft pixels are decontaminated.
 
     Args:
         picture: of any size; a photo's own transparency is treated as `config.input_alpha` says.
@@ -157,11 +158,12 @@ def _refine(
     small = at_most_pixels(rgb, int(mask.size * min(1.0, MOST_UNKNOWN / max(unknown, 1))))
     if small is rgb:
         solution = solve_alpha(rgb, regions, mask, band * max(mask.shape))
-        return solution.alpha, details | {"iterations": solution.iterations}
+        return firm_edges(rgb, regions, solution.alpha), details | {"iterations": solution.iterations}
     small_mask = np.asarray(cv2.resize(mask, small.shape[1::-1], interpolation=cv2.INTER_AREA), np.float32)
     small_band = band * max(small_mask.shape)
     solution = solve_alpha(small, _regions(small_mask, band, openings), small_mask, small_band)
-    return enlarge_alpha(solution.alpha, small, rgb), details | {"iterations": solution.iterations}
+    alpha = firm_edges(rgb, regions, enlarge_alpha(solution.alpha, small, rgb))
+    return alpha, details | {"iterations": solution.iterations}
 
 
 def _regions(mask: NDArray[np.float32], band: float, openings: Openings | None) -> NDArray[np.uint8]:

@@ -1,0 +1,166 @@
+"""Edges that are firm in the photo made firm in the cutout.
+
+Closed-form matting leaves a haze of some pixels beside edges that are a step in the photo: noise, texture and shading
+can all be explained by a little alpha. Where nothing but noise and texture speaks for that haze, alpha is held to a
+ramp across its own contour of one half, as steep as the contour is at its steepest nearby: the profile of a firm edge,
+as in border matting (Rother, Kolmogorov and Blake 2004), with the place and the width that the solver found.
+
+The haze is tested by its colours: each of its pixels must look like its own side of the contour, that is be no farther
+from the mean colour there than that side's colours vary around it. Strands of hair, glass and lace do not.
+"""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imgflow.stages.matte.trimap import UNKNOWN
+from imgflow.stages.sizes import at_most_side, scaled_size
+from imgflow.stages.strips import enlarged_at
+
+LONGER_SIDE = 1024
+"""Longer side of the copy on which haze is tested, pixels."""
+
+SURELY = 0.1
+"""Alpha up to which a pixel is one of those that tell how the ground looks; the product the same."""
+
+BESIDE_CONTOUR = 1.5
+"""Distance to the contour from which on alpha between 0 and 1 is haze, pixels of that copy. Nearer, they are mixed."""
+
+AROUND = 0.01, 5
+"""Half side of the window that tells how a side looks nearby, as a share of the longer side; and the least, pixels."""
+
+LEAST_SEEN = 0.01
+"""Share of the surroundings that must be certain for them to tell how a side looks."""
+
+EVEN = 4e-4
+"""Variance of colours (0 to 1) that is expected everywhere: noise, and the blocks of JPEGs."""
+
+TOGETHER = 0.07
+"""Sigma of the neighbourhood over which haze is judged as a whole, as a share of the longer side."""
+
+POOLED_SIDE = 128
+"""Longer side of the copy on which that is done, pixels."""
+
+FIRM, SOFT = 2.0, 3.0
+"""Mean squared distance of the haze to its side's colours, in their variances, up to which the edge is firm, and from
+which on it is soft. (Around bottles, bags, shoes: 0.5 to 3, around fur, hair and glass 4 to 30.)"""
+
+NO_HAZE = 1e-3
+"""Amount of haze, as a share of all pixels around, against which what there is counts: hardly any proves nothing."""
+
+FARTHEST = 12.0
+"""Squared distances above this count as this."""
+
+HALFWAY = 0.3, 0.45
+"""Distance of the haze to 0 and 1 from which on it begins to be more than haze, whatever it looks like, and at which it
+counts as `FARTHEST`."""
+
+REACH = 4
+"""Pixels to either side of the contour between which alpha is neither 0 nor 1."""
+
+PLAY = 0.25
+"""Pixels by which the solver's own alpha may be off the ramp."""
+
+SLOWEST = 0.15, 0.25
+"""Slope of the contour, per pixel, up to which an edge is too soft for that, and from which on it is not."""
+
+
+def firm_edges(rgb: NDArray[np.uint8], trimap: NDArray[np.uint8], alpha: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Alpha without the haze beside firm edges.
+
+    Args:
+        rgb: H x W x 3, uint8.
+        trimap: H x W, uint8: only what is UNKNOWN is changed.
+        alpha: H x W, 0 to 1, as solved.
+
+    Returns:
+        H x W, 0 to 1; `alpha` itself if there is nothing to do.
+    """
+    from imgflow.stages.matte.contour_kernels import hold_to_contour
+
+    where = np.flatnonzero(trimap == UNKNOWN).astype(np.int32)
+    if where.size == 0:
+        return alpha
+    share = enlarged_at(_firmness(rgb, alpha), where, alpha.shape)
+    firm = share > 0
+    where, share = where[firm], share[firm]
+    held, slope = np.empty(where.size, np.float32), np.empty(where.size, np.float32)
+    hold_to_contour(alpha, _near_contour(alpha), where, REACH, PLAY, held, slope)
+    share *= _between(slope, SLOWEST)
+    result = alpha.copy()
+    result.ravel()[where] += share * (held - alpha.ravel()[where])
+    return result
+
+
+def _firmness(rgb: NDArray[np.uint8], alpha: NDArray[np.float32]) -> NDArray[np.float32]:
+    """How firm the edges around each pixel are, 0 to 1, on a copy of at most `LONGER_SIDE`."""
+    import cv2
+
+    small = at_most_side(rgb, LONGER_SIDE)
+    opacity = np.asarray(cv2.resize(alpha, small.shape[1::-1], interpolation=cv2.INTER_AREA), np.float32)
+    inside = opacity >= 0.5
+    haze = np.minimum(opacity, 1 - opacity)
+    for side in (inside, ~inside):
+        beside = np.asarray(cv2.distanceTransform(side.view(np.uint8), cv2.DIST_L2, 5))
+        haze[side & (beside <= BESIDE_CONTOUR + 0.5)] = 0
+    hazy = np.flatnonzero(haze > 0).astype(np.int32)
+    distance = np.empty(hazy.size, np.float32)
+    for side, certain in ((inside, opacity >= 1 - SURELY), (~inside, opacity <= SURELY)):
+        own = side.ravel()[hazy]
+        distance[own] = _unlikeness(small, certain.astype(np.float32), hazy[own])
+    amount = haze.ravel()[hazy]
+    distance = np.maximum(np.minimum(distance, FARTHEST), FARTHEST * _between(amount, HALFWAY))
+    weighted = np.zeros(opacity.shape, np.float32)
+    weighted.ravel()[hazy] = amount * distance
+    size = scaled_size(haze.shape, min(1.0, POOLED_SIDE / max(haze.shape)))
+    both = cv2.resize(np.dstack([weighted, haze]), size, interpolation=cv2.INTER_AREA)
+    told = np.asarray(cv2.GaussianBlur(both, (0, 0), TOGETHER * max(size)), np.float32)
+    return 1 - _between((told[..., 0] + FIRM * NO_HAZE) / (told[..., 1] + NO_HAZE), (FIRM, SOFT))
+
+
+def _unlikeness(rgb: NDArray[np.uint8], certain: NDArray[np.float32], where: NDArray[np.int32]) -> NDArray[np.float32]:
+    """Squared Mahalanobis distance of some pixels to the colours of what is certain around them.
+
+    Args:
+        rgb: h x w x 3, uint8.
+        certain: h x w, 0 or 1.
+        where: N flat indices.
+
+    Returns:
+        N; `FARTHEST` where nothing certain is near.
+    """
+    import cv2
+
+    share, least = AROUND
+    side = 2 * max(round(share * max(certain.shape)), least) + 1
+    colours = np.asarray(rgb, np.float32) / 255
+    first, second = np.triu_indices(3)
+    terms = np.dstack([np.ones_like(certain), colours, colours[..., first] * colours[..., second]])
+    means_around = np.asarray(cv2.blur(terms * certain[..., None], (side, side)), np.float32)
+    found = means_around.reshape(-1, terms.shape[2])[where].astype(np.float64)
+    seen = found[:, 0] > LEAST_SEEN
+    means = found[seen, 1:4] / found[seen, :1]
+    covariance = np.empty((len(means), 3, 3))
+    covariance[:, first, second] = found[seen, 4:] / found[seen, :1] - means[:, first] * means[:, second]
+    covariance[:, second, first] = covariance[:, first, second]
+    covariance += EVEN * np.eye(3)
+    offset = colours.reshape(-1, 3)[where[seen]] - means
+    distance = np.full(where.size, FARTHEST, np.float32)
+    distance[seen] = np.einsum("nc,nc->n", offset, np.linalg.solve(covariance, offset[..., None])[..., 0])
+    return distance
+
+
+def _near_contour(alpha: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """H x W: 1 for all pixels that may be within `REACH` of the contour."""
+    import cv2
+
+    inside = (alpha >= 0.5).view(np.uint8)
+    square = np.ones((2 * REACH + 1, 2 * REACH + 1), np.uint8)
+    return np.asarray(cv2.morphologyEx(inside, cv2.MORPH_GRADIENT, square), np.uint8)
+
+
+def _between(values: NDArray[Any], bounds: tuple[float, float]) -> NDArray[np.float32]:
+    """0 at the lower of two bounds and below, 1 at the upper and above."""
+    low, high = bounds
+    return np.clip((values - low) / (high - low), 0, 1).astype(np.float32, copy=False)
