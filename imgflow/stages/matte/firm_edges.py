@@ -21,6 +21,9 @@ from imgflow.stages.strips import enlarged_at
 LONGER_SIDE = 1024
 """Longer side of the copy on which haze is tested, pixels."""
 
+TOUCH = 0.01
+"""Distance to 0 or 1 up to which alpha is neither haze nor edge: the solver never quite arrives."""
+
 SURELY = 0.1
 """Alpha up to which a pixel is one of those that tell how the ground looks; the product the same."""
 
@@ -29,9 +32,6 @@ BESIDE_CONTOUR = 1.5
 
 AROUND = 0.01, 5
 """Half side of the window that tells how a side looks nearby, as a share of the longer side; and the least, pixels."""
-
-LEAST_SEEN = 0.01
-"""Share of the surroundings that must be certain for them to tell how a side looks."""
 
 EVEN = 4e-4
 """Variance of colours (0 to 1) that is expected everywhere: noise, and the blocks of JPEGs."""
@@ -77,16 +77,16 @@ def firm_edges(rgb: NDArray[np.uint8], trimap: NDArray[np.uint8], alpha: NDArray
     Returns:
         H x W, 0 to 1; `alpha` itself if there is nothing to do.
     """
-    from imgflow.stages.matte.contour_kernels import hold_to_contour
+    from imgflow.stages.matte.edge_kernels import hold_to_contour
 
     where = np.flatnonzero(trimap == UNKNOWN).astype(np.int32)
+    where = where[np.abs(alpha.ravel()[where] - np.float32(0.5)) < 0.5 - TOUCH]
     if where.size == 0:
         return alpha
     share = enlarged_at(_firmness(rgb, alpha), where, alpha.shape)
-    firm = share > 0
-    where, share = where[firm], share[firm]
+    where, share = where[share > 0], share[share > 0]
     held, slope = np.empty(where.size, np.float32), np.empty(where.size, np.float32)
-    hold_to_contour(alpha, _near_contour(alpha), where, REACH, PLAY, held, slope)
+    hold_to_contour(alpha, _crossed(alpha), where, REACH, PLAY, held, slope)
     share *= _between(slope, SLOWEST)
     result = alpha.copy()
     result.ravel()[where] += share * (held - alpha.ravel()[where])
@@ -97,20 +97,21 @@ def _firmness(rgb: NDArray[np.uint8], alpha: NDArray[np.float32]) -> NDArray[np.
     """How firm the edges around each pixel are, 0 to 1, on a copy of at most `LONGER_SIDE`."""
     import cv2
 
+    from imgflow.stages.matte.edge_kernels import unlikeness
+
     small = at_most_side(rgb, LONGER_SIDE)
     opacity = np.asarray(cv2.resize(alpha, small.shape[1::-1], interpolation=cv2.INTER_AREA), np.float32)
-    inside = opacity >= 0.5
     haze = np.minimum(opacity, 1 - opacity)
-    for side in (inside, ~inside):
-        beside = np.asarray(cv2.distanceTransform(side.view(np.uint8), cv2.DIST_L2, 5))
-        haze[side & (beside <= BESIDE_CONTOUR + 0.5)] = 0
-    hazy = np.flatnonzero(haze > 0).astype(np.int32)
-    distance = np.empty(hazy.size, np.float32)
-    for side, certain in ((inside, opacity >= 1 - SURELY), (~inside, opacity <= SURELY)):
-        own = side.ravel()[hazy]
-        distance[own] = _unlikeness(small, certain.astype(np.float32), hazy[own])
-    amount = haze.ravel()[hazy]
-    distance = np.maximum(np.minimum(distance, FARTHEST), FARTHEST * _between(amount, HALFWAY))
+    inside = (opacity >= 0.5).view(np.uint8)
+    for side in (inside, 1 - inside):
+        beside = np.asarray(cv2.distanceTransform(side, cv2.DIST_L2, 5))
+        haze[(beside > 0) & (beside <= BESIDE_CONTOUR + 0.5)] = 0
+    hazy = np.flatnonzero(haze > TOUCH).astype(np.int32)
+    amount, distance = haze.ravel()[hazy], np.empty(hazy.size, np.float32)
+    share, least = AROUND
+    reach = max(round(share * max(opacity.shape)), least)
+    unlikeness(small, opacity, hazy, reach, SURELY, EVEN, FARTHEST, distance)
+    distance = np.maximum(distance, FARTHEST * _between(amount, HALFWAY))
     weighted = np.zeros(opacity.shape, np.float32)
     weighted.ravel()[hazy] = amount * distance
     size = scaled_size(haze.shape, min(1.0, POOLED_SIDE / max(haze.shape)))
@@ -119,45 +120,13 @@ def _firmness(rgb: NDArray[np.uint8], alpha: NDArray[np.float32]) -> NDArray[np.
     return 1 - _between((told[..., 0] + FIRM * NO_HAZE) / (told[..., 1] + NO_HAZE), (FIRM, SOFT))
 
 
-def _unlikeness(rgb: NDArray[np.uint8], certain: NDArray[np.float32], where: NDArray[np.int32]) -> NDArray[np.float32]:
-    """Squared Mahalanobis distance of some pixels to the colours of what is certain around them.
-
-    Args:
-        rgb: h x w x 3, uint8.
-        certain: h x w, 0 or 1.
-        where: N flat indices.
-
-    Returns:
-        N; `FARTHEST` where nothing certain is near.
-    """
-    import cv2
-
-    share, least = AROUND
-    side = 2 * max(round(share * max(certain.shape)), least) + 1
-    colours = np.asarray(rgb, np.float32) / 255
-    first, second = np.triu_indices(3)
-    terms = np.dstack([np.ones_like(certain), colours, colours[..., first] * colours[..., second]])
-    means_around = np.asarray(cv2.blur(terms * certain[..., None], (side, side)), np.float32)
-    found = means_around.reshape(-1, terms.shape[2])[where].astype(np.float64)
-    seen = found[:, 0] > LEAST_SEEN
-    means = found[seen, 1:4] / found[seen, :1]
-    covariance = np.empty((len(means), 3, 3))
-    covariance[:, first, second] = found[seen, 4:] / found[seen, :1] - means[:, first] * means[:, second]
-    covariance[:, second, first] = covariance[:, first, second]
-    covariance += EVEN * np.eye(3)
-    offset = colours.reshape(-1, 3)[where[seen]] - means
-    distance = np.full(where.size, FARTHEST, np.float32)
-    distance[seen] = np.einsum("nc,nc->n", offset, np.linalg.solve(covariance, offset[..., None])[..., 0])
-    return distance
-
-
-def _near_contour(alpha: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """H x W: 1 for all pixels that may be within `REACH` of the contour."""
-    import cv2
-
+def _crossed(alpha: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """H x W: 1 where one half lies between a pixel and that to the right, 2 where between it and that below."""
     inside = (alpha >= 0.5).view(np.uint8)
-    square = np.ones((2 * REACH + 1, 2 * REACH + 1), np.uint8)
-    return np.asarray(cv2.morphologyEx(inside, cv2.MORPH_GRADIENT, square), np.uint8)
+    crossed = np.zeros(alpha.shape, np.uint8)
+    np.bitwise_xor(inside[:, :-1], inside[:, 1:], out=crossed[:, :-1])
+    crossed[:-1] |= (inside[:-1] ^ inside[1:]) << 1
+    return crossed
 
 
 def _between(values: NDArray[Any], bounds: tuple[float, float]) -> NDArray[np.float32]:
