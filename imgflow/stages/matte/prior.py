@@ -20,10 +20,10 @@ from imgflow.stages.matte.trimap import BACKGROUND, FOREGROUND, LEAST_BAND, UNKN
 from imgflow.stages.sizes import scaled_size
 from imgflow.stages.strips import enlarged_at
 
-SURE = 0.02
+CERTAIN = 0.02
 """Weight of the segmenter's alpha where it is certain, against a diagonal of the Laplacian of about 1."""
 
-UNSURE = 1e-4
+UNDECIDED = 1e-4
 """Its weight where it is undecided."""
 
 LEAST = 1e-7
@@ -43,7 +43,7 @@ OPEN = 4.0, 8.0
 ordinary band, and at which it is none."""
 
 BESIDE, COLOUR_BESIDE = 0.3, 0.1
-"""Shares of `SURE` and of `COLOUR` that are left in an ordinary band."""
+"""Shares of `CERTAIN` and of `COLOUR` that are left in an ordinary band."""
 
 FULL_SIDE = 256
 """Longer side of the product, pixels, up to which both count in full. Beyond, in an ordinary band, the weight of a
@@ -142,8 +142,8 @@ def prior_alpha(
     asked = np.flatnonzero(certainty < 1)
     colour[asked], trust[asked] = colour_evidence(rgb, known.colours, where[asked])
     trust = trust**2 * (1 - certainty)
-    sure = SURE * (BESIDE * share * beside + aside)
-    unsure = UNSURE * share
+    sure = CERTAIN * (BESIDE * share * beside + aside)
+    unsure = UNDECIDED * share
     own = LEAST + unsure + (sure - unsure) * certainty + DEEP_WEIGHT * deep * (1 - trust)
     by_colour = COLOUR * trust * (COLOUR_BESIDE * share * beside + aside)
     weight = own + by_colour
