@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from imgflow.stages.matte.band_solver import find_band, solve_band
 from imgflow.stages.matte.chroma import chroma_weight
-from imgflow.stages.matte.prior import Surroundings, contradiction, prior_alpha, surroundings
+from imgflow.stages.matte.prior import LONGER_SIDE, Surroundings, contradiction, prior_alpha, surroundings
 from imgflow.stages.matte.trimap import BACKGROUND, FOREGROUND, UNKNOWN
 from imgflow.stages.sizes import enlarged
 
@@ -55,10 +55,11 @@ def solve_alpha(rgb: NDArray[np.uint8], trimap: NDArray[np.uint8], guess: NDArra
     """
     if min(trimap.shape) < 3:
         return Solution(np.where(trimap == UNKNOWN, guess, trimap == FOREGROUND).astype(np.float32), 0)
-    known = surroundings(rgb, trimap, guess, band)
     levels = [_Level(rgb, trimap, guess)]
     while max(levels[-1].trimap.shape) > COARSEST:
         levels.append(_half(levels[-1]))
+    seen = next((level for level in reversed(levels) if 2 * max(level.trimap.shape) >= LONGER_SIDE), levels[0])
+    known = surroundings(*seen, band * max(seen.trimap.shape) / max(trimap.shape))
     solution = None
     for level in reversed(levels):
         solution = _solve(level, solution, known)

@@ -70,7 +70,7 @@ def firm_edges(rgb: NDArray[np.uint8], trimap: NDArray[np.uint8], alpha: NDArray
     """Alpha without the haze beside firm edges.
 
     Args:
-        rgb: H x W x 3, uint8.
+        rgb: h x w x 3, uint8: the photo or a smaller copy, on which haze is tested.
         trimap: H x W, uint8: only what is UNKNOWN is changed.
         alpha: H x W, 0 to 1, as solved.
 

@@ -128,7 +128,7 @@ def _cut_out(
             decided = decide_doubts(small, mask, seen.belief, config.band * max(small.shape))
             details["decided_share"] = round(float((decided != mask).mean()), 4)
             mask = decided
-        mask, solved = _refine(rgb, mask, config.band, openings, matter)
+        mask, solved = _refine(rgb, small, mask, config.band, openings, matter)
         details |= solved | {"opened_share": round(openings.share(), 4) if openings else 0.0}
     elif rgb is not small:
         mask = enlarged(mask, rgb.shape)
@@ -139,12 +139,16 @@ def _cut_out(
 
 def _refine(
     rgb: NDArray[np.uint8],
+    small: NDArray[np.uint8],
     mask: NDArray[np.float32],
     band: float,
     openings: Openings | None,
     matter: AlphaMatter | None,
 ) -> tuple[NDArray[np.float32], dict[str, Any]]:
-    """Alpha in the unknown band; closed-form, with very many unknown pixels, at a size where there are fewer."""
+    """Alpha in the unknown band; closed-form, with very many unknown pixels, at a size where there are fewer.
+
+    `small` is a copy of `rgb` on which edges are judged.
+    """
     import cv2
 
     if openings:
@@ -155,15 +159,15 @@ def _refine(
     details: dict[str, Any] = {"unknown_share": round(unknown / mask.size, 4)}
     if matter is not None:
         return matter(rgb, regions), details
-    small = at_most_pixels(rgb, int(mask.size * min(1.0, MOST_UNKNOWN / max(unknown, 1))))
-    if small is rgb:
+    solved = at_most_pixels(rgb, int(mask.size * min(1.0, MOST_UNKNOWN / max(unknown, 1))))
+    if solved is rgb:
         solution = solve_alpha(rgb, regions, mask, band * max(mask.shape))
-        return firm_edges(rgb, regions, solution.alpha), details | {"iterations": solution.iterations}
-    small_mask = np.asarray(cv2.resize(mask, small.shape[1::-1], interpolation=cv2.INTER_AREA), np.float32)
-    small_band = band * max(small_mask.shape)
-    solution = solve_alpha(small, _regions(small_mask, band, openings), small_mask, small_band)
-    alpha = firm_edges(rgb, regions, enlarge_alpha(solution.alpha, small, rgb))
-    return alpha, details | {"iterations": solution.iterations}
+        alpha = solution.alpha
+    else:
+        mask = np.asarray(cv2.resize(mask, solved.shape[1::-1], interpolation=cv2.INTER_AREA), np.float32)
+        solution = solve_alpha(solved, _regions(mask, band, openings), mask, band * max(mask.shape))
+        alpha = enlarge_alpha(solution.alpha, solved, rgb)
+    return firm_edges(small, regions, alpha), details | {"iterations": solution.iterations}
 
 
 def _regions(mask: NDArray[np.float32], band: float, openings: Openings | None) -> NDArray[np.uint8]:
