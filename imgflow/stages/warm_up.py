@@ -30,5 +30,5 @@ def warm_up() -> None:
     for writeable in (True, False):  # numba compiles for arrays that may not be written to apart
         rgb.flags.writeable = writeable
         alpha = solve_alpha(rgb, trimap, np.full((24, 24), 0.5, np.float32), band=2).alpha
-        alpha = firm_edges(rgb, trimap, alpha)
+        firm_edges(rgb, trimap, np.full((24, 24), 0.3, np.float32))
         clean_colours(rgb, np.rint(alpha * 255).astype(np.uint8))
