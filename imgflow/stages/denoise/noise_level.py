@@ -66,7 +66,7 @@ class Growth(NamedTuple):
     """Grey levels that JPEG may have taken from a tone's flattest blocks, and not from other tones."""
 
 
-LIKELY, CERTAIN, COLOURS = Growth(80, 3, 0.7), Growth(60, 2, 0), Growth(120, 1.5, 0.7)
+LIKELY, CERTAIN, COLOURS = Growth(80, 1.8, 0.7), Growth(60, 2, 0), Growth(120, 1.5, 0.7)
 """Of luma: what is likely and what is certain; and of colour differences."""
 
 LOW_RISE = 1.5
@@ -78,7 +78,7 @@ SMOOTHED = 1.65
 low frequencies in their noise is then so many times that in luma's at least (115 real photos: 1.7 to 2.9). It is about
 1 in noise added to a picture, and in raw files developed with nothing more."""
 
-COLOUR_SHARE = {True: 0.75, False: 1.1}
+COLOUR_SHARE = {True: 0.75, False: 1.4}
 """The deviation of a colour difference is at most so many times that of luma, in smoothed photos and others; more is
 the product's own colour."""
 
@@ -162,11 +162,13 @@ def noise_of(rgb: NDArray[np.uint8]) -> Noise:
     spectrum = shares / np.maximum(shares[:, 1:].mean(1, keepdims=True), 1e-6)
     softness = _softness(spectrum)
     luma, colours = deviation[:, 0], deviation[:, 1:]
-    if softness < SMOOTHED:  # independent channels: at the lowest frequencies luma has what the colours have
-        luma = np.minimum(luma, np.sqrt(softness) * colours.mean(1))
-    believed = np.where(unevenness[:, 0] < EVEN, 1, DOUBT) * luma
     share = COLOUR_SHARE[softness >= SMOOTHED]
-    likely = _bounded(tones, np.maximum(believed, np.minimum(luma, UNDOUBTED)), LIKELY)
+    if softness < SMOOTHED:  # independent channels: at the lowest frequencies luma has what the colours have
+        luma = likely = np.minimum(luma, np.sqrt(softness) * colours.mean(1))
+    else:
+        doubted = np.where(unevenness[:, 0] < EVEN, 1, DOUBT) * luma
+        likely = np.maximum(doubted, np.minimum(luma, UNDOUBTED))
+    likely = _bounded(tones, likely, LIKELY)
     likely_colours = np.column_stack([_bounded(tones, colour, COLOURS) for colour in colours.T])
     likely_colours = np.minimum(likely_colours, share * likely[:, None])
     certain = _certain(tones, luma, unevenness[:, 0])

@@ -30,9 +30,12 @@ TILE = 1024
 
 MOST_THREADS = 4
 
-FACTOR_QUIET, KNEE = 5.0, 2.5
-"""Times the noise's variance that is taken from a coefficient's power at strength 0.5, in blocks with up to `KNEE`
-times the energy of noise."""
+FACTOR_QUIET = 5.0
+"""Times the noise's variance that is taken from a coefficient's power at strength 0.5, in blocks with hardly more
+energy than noise."""
+
+KNEE = {True: 2.5, False: 1.5}
+"""Up to how many times the noise's energy that is: in smoothed photos, where noise is uneven, and in others."""
 
 FACTOR_BUSY = {True: 2.5, False: 1.0}
 """The same in blocks with far more: in smoothed photos, where they have more noise than was measured, and in others,
@@ -137,5 +140,15 @@ def _shrunk(opponent: FloatArray, noise: Noise, strength: float, scale: int) -> 
         variance[1:][fine[1:] < FAINT] = 0
     most, least = FACTOR_QUIET * 2 * strength, FACTOR_BUSY[noise.is_smoothed] * 2 * strength
     out = np.empty_like(padded)
-    shrink(padded, variance, tones.astype(np.float32), COLOUR_STEPS[scale], most, least, KNEE, GRAIN, out)
+    shrink(
+        padded,
+        variance,
+        tones.astype(np.float32),
+        COLOUR_STEPS[scale],
+        most,
+        least,
+        KNEE[noise.is_smoothed],
+        GRAIN,
+        out,
+    )
     return out[SIDE : SIDE + height, SIDE : SIDE + width]

@@ -14,8 +14,12 @@ LEAST_NOISE = {True: 1.0, False: 1.5}
 """Grey levels of certain noise in photos with colours smoothed by a camera, and in others. Less is left alone."""
 
 REST = 4.0
-"""What the shrinkage has left in smoothed photos is smoothed over colour differences of this many times the noise's
-deviation, times `strength`."""
+"""What the shrinkage has left is smoothed over colour differences of this many times the noise's deviation, times
+`strength`."""
+
+REST_FROM = {True: 0.0, False: 3.3}
+"""Grey levels of deviation that do not count for it: in photos with colours smoothed by a camera, and in others, where
+the shrinkage leaves little but texture."""
 
 NLM_STRENGTH = (3.0, 15.0)
 """Filter strength h of non-local means at strength 0 and 1."""
@@ -52,8 +56,9 @@ def denoise(picture: Picture, config: DenoiseConfig, restorer: Restorer | None =
     if noise.certain < LEAST_NOISE[noise.is_smoothed] or config.strength == 0:
         return StageOutput(picture, {"method": "none"} | details)
     clean = without_noise(picture.rgb, noise, config.strength)
-    if noise.is_smoothed:
-        clean = _bilateral(clean, 5, REST * config.strength * noise.level, sigma_space=5)
+    rest = noise.level - REST_FROM[noise.is_smoothed]
+    if rest > 0:
+        clean = _bilateral(clean, 5, REST * config.strength * rest, sigma_space=5)
     return _output(picture, clean, {"method": "shrinkage"} | details)
 
 
