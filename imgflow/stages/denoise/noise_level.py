@@ -43,7 +43,7 @@ EVEN, DOUBTFUL = 1.35, 2.0
 variances that is the case; beyond the second it is texture for all that is certain."""
 
 DOUBT = 0.7
-"""Share of the deviation that is believed beyond the first."""
+"""Share of the deviation that is believed beyond the first, where the colours do not tell."""
 
 UNDOUBTED = 4.0
 """Grey levels of deviation that are likely even so: JPEG takes weak noise away unevenly."""
@@ -67,7 +67,7 @@ class Growth(NamedTuple):
 
 
 LIKELY, CERTAIN, COLOURS = Growth(80, 1.8, 0.7), Growth(60, 2, 0), Growth(120, 1.5, 0.7)
-"""Of luma: what is likely and what is certain; and of colour differences."""
+"""Of luma: what is likely in smoothed photos, and what is certain; and of colour differences."""
 
 LOW_RISE = 1.5
 """Noise is about as strong in the lowest frequencies as in the middle ones; texture rises steeply. Variance in the
@@ -104,7 +104,8 @@ class Noise(NamedTuple):
     tones: FloatArray
     """N rising grey levels."""
     deviation: FloatArray
-    """N x 3: likely standard deviation at each tone, grey levels."""
+    """N x 3: likely standard deviation at each tone, grey levels; of luma, where colours were not smoothed, the certain
+    one: no JPEG has then taken noise from flat parts."""
     certain: float
     """Standard deviation in red, green and blue together at the middle tone, of what cannot be texture; grey levels."""
     spectrum: FloatArray
@@ -164,14 +165,14 @@ def noise_of(rgb: NDArray[np.uint8]) -> Noise:
     luma, colours = deviation[:, 0], deviation[:, 1:]
     share = COLOUR_SHARE[softness >= SMOOTHED]
     if softness < SMOOTHED:  # independent channels: at the lowest frequencies luma has what the colours have
-        luma = likely = np.minimum(luma, np.sqrt(softness) * colours.mean(1))
+        luma = np.minimum(luma, np.sqrt(softness) * colours.mean(1))
+        likely = certain = _certain(tones, luma, luma, unevenness[:, 0])
     else:
-        doubted = np.where(unevenness[:, 0] < EVEN, 1, DOUBT) * luma
-        likely = np.maximum(doubted, np.minimum(luma, UNDOUBTED))
-    likely = _bounded(tones, likely, LIKELY)
+        believed = np.where(unevenness[:, 0] < EVEN, 1, DOUBT) * luma
+        certain = _certain(tones, luma, believed, unevenness[:, 0])
+        likely = _bounded(tones, np.maximum(believed, np.minimum(luma, UNDOUBTED)), LIKELY)
     likely_colours = np.column_stack([_bounded(tones, colour, COLOURS) for colour in colours.T])
     likely_colours = np.minimum(likely_colours, share * likely[:, None])
-    certain = _certain(tones, luma, unevenness[:, 0])
     certain_colours = np.minimum(colours, share * certain[:, None])
     return Noise(
         tones,
@@ -213,12 +214,13 @@ def _flattest(powers: FloatArray, share: float) -> tuple[FloatArray, float]:
     return found, ratio
 
 
-def _certain(tones: FloatArray, luma: NDArray[np.floating], unevenness: NDArray[np.float64]) -> NDArray[np.floating]:
+def _certain(
+    tones: FloatArray, luma: NDArray[np.floating], believed: NDArray[np.floating], unevenness: NDArray[np.float64]
+) -> NDArray[np.floating]:
     """Standard deviation of luma's noise at each tone that cannot be texture: in textured tones, that of flat ones."""
     usable = unevenness < DOUBTFUL
     if not usable.any():
         return np.full_like(luma, NOWHERE_FLAT * float(luma.min()))
-    believed = np.where(unevenness < EVEN, 1, DOUBT) * luma
     found = np.minimum(np.interp(tones, tones[usable], believed[usable]), luma)
     return np.minimum(found, _bounded(tones, luma, CERTAIN, unevenness < UPPER_BOUND))
 
