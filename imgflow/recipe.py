@@ -67,7 +67,7 @@ class StageConfig(BaseModel):
 class DenoiseConfig(StageConfig):
     """Noise removal."""
 
-    code_version: ClassVar[str] = "4"
+    code_version: ClassVar[str] = "5"
 
     method: Names = Field(
         default="auto",

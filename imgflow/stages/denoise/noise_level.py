@@ -40,26 +40,47 @@ has taken its noise."""
 
 EVEN, DOUBTFUL = 1.35, 2.0
 """Where noise is all there is, the next flattest blocks have no more of it than the flattest. Up to the first ratio of
-variances that is the case; beyond the second it is texture."""
+variances that is the case; beyond the second it is texture for all that is certain."""
 
 DOUBT = 0.7
-"""Share of the deviation that is believed between these two."""
+"""Share of the deviation that is believed beyond the first, where the colours do not tell."""
+
+UNDOUBTED = 4.0
+"""Grey levels of deviation that are likely even so: JPEG takes weak noise away unevenly."""
 
 NOWHERE_FLAT = 0.6
-"""Share of the least deviation that is believed where all tones are beyond."""
+"""Share of the least deviation that is certain where all tones are beyond the second."""
 
 UPPER_BOUND = 4.0
-"""Ratio up to which a tone's noise is at least an upper bound for other tones."""
+"""Ratio up to which a tone's noise is at least an upper bound for what is certain at other tones."""
 
-TONE_REACH, TONE_GROWTH = 60.0, 2.0
-"""Deviations of noise differ by at most a factor e in this many levels of tone, and by that much in all."""
+
+class Growth(NamedTuple):
+    """How much larger the deviation at one tone may be than at another."""
+
+    reach: float
+    """Levels of tone in which it grows by a factor e."""
+    most: float
+    """Factor in all."""
+    loss: float
+    """Grey levels that JPEG may have taken from a tone's flattest blocks, and not from other tones."""
+
+
+LIKELY, CERTAIN, COLOURS = Growth(80, 1.8, 0.7), Growth(60, 2, 0), Growth(120, 1.5, 0.7)
+"""Of luma: what is likely in smoothed photos, and what is certain; and of colour differences."""
 
 LOW_RISE = 1.5
 """Noise is about as strong in the lowest frequencies as in the middle ones; texture rises steeply. Variance in the
 lowest counts up to this many times that in the middle ones."""
 
-COLOUR_SHARE = 1.2
-"""The deviation of a colour difference is at most this many times that of luma; more is the product's own colour."""
+SMOOTHED = 1.65
+"""A camera interpolates the colours between the sensor's pixels and smooths them, and JPEG halves them: the share of
+low frequencies in their noise is then so many times that in luma's at least (115 real photos: 1.7 to 2.9). It is about
+1 in noise added to a picture, and in raw files developed with nothing more."""
+
+COLOUR_SHARE = {True: 0.75, False: 1.4}
+"""The deviation of a colour difference is at most so many times that of luma, in smoothed photos and others; more is
+the product's own colour."""
 
 OPPONENT: FloatArray = np.divide([[1, 1, 1], [1, 0, -1], [1, -2, 1]], np.sqrt([[3], [2], [6]])).astype(np.float32)
 """Luma and two colour differences from red, green and blue. Orthonormal: errors are as large there as here."""
@@ -72,8 +93,7 @@ COSINES: FloatArray = (
 
 _ROW, _COLUMN = np.divmod(np.arange(SIDE * SIDE), SIDE)
 _RADIUS = np.hypot(_ROW, _COLUMN)
-_LOW, _MIDDLE = _RADIUS < 2.6, (_RADIUS > 2.6) & (_RADIUS < 3.4)
-_HIGH, _LOWER = _RADIUS > 6, (_RADIUS > 2) & (_RADIUS < 4)
+_LOW, _MIDDLE = (_RADIUS > 0) & (_RADIUS < 2.6), (_RADIUS > 2.6) & (_RADIUS < 3.4)
 _ODD = (_ROW + _COLUMN) % 2 == 1
 _HALVES = (_ODD, ~_ODD & (_RADIUS > 0))
 
@@ -84,29 +104,31 @@ class Noise(NamedTuple):
     tones: FloatArray
     """N rising grey levels."""
     deviation: FloatArray
-    """N x 3: standard deviation at each tone, grey levels."""
+    """N x 3: likely standard deviation at each tone, grey levels; of luma, where colours were not smoothed, the certain
+    one: no JPEG has then taken noise from flat parts."""
+    certain: float
+    """Standard deviation in red, green and blue together at the middle tone, of what cannot be texture; grey levels."""
     spectrum: FloatArray
     """3 x 64: variance of each coefficient of a block's cosine transform, as a share of the channel's variance."""
 
     @property
     def level(self) -> float:
-        """Standard deviation in red, green and blue together at the middle tone, grey levels."""
-        return float(np.median(np.sqrt((self.deviation**2).sum(1) / 3)))
+        """Likely standard deviation in red, green and blue together at the middle tone, grey levels."""
+        return _level(self.deviation)
 
     @property
     def channels(self) -> list[float]:
-        """Standard deviation in each channel at the middle tone, grey levels."""
+        """Likely standard deviation in each channel at the middle tone, grey levels."""
         return [float(middle) for middle in np.median(self.deviation, axis=0)]
 
     @property
-    def colour_sharpness(self) -> float:
-        """Of the first colour difference: variance in the highest frequencies as a share of that in the low ones; 1
-        where neighbours are independent."""
-        colour = self.spectrum[1]
-        return float(colour[_HIGH].mean() / max(colour[_LOWER].mean(), 1e-6))
+    def is_smoothed(self) -> bool:
+        """Whether the colours were smoothed, as cameras do. The noise is then likely stronger in busy parts than in
+        flat ones."""
+        return _softness(self.spectrum) >= SMOOTHED
 
 
-NOISELESS = Noise(np.zeros(1, np.float32), np.zeros((1, 3), np.float32), np.zeros((3, SIDE * SIDE), np.float32))
+NOISELESS = Noise(np.zeros(1, np.float32), np.zeros((1, 3), np.float32), 0.0, np.zeros((3, SIDE * SIDE), np.float32))
 
 
 def noise_of(rgb: NDArray[np.uint8]) -> Noise:
@@ -125,10 +147,10 @@ def noise_of(rgb: NDArray[np.uint8]) -> Noise:
     coefficients = _coefficients(rgb)
     if len(coefficients) < FEWEST_BLOCKS:
         return NOISELESS
-    luma = coefficients[:, 0, 0] / (SIDE * np.sqrt(np.float32(3)))
+    brightness = coefficients[:, 0, 0] / (SIDE * np.sqrt(np.float32(3)))
     powers = coefficients**2
-    ranges = np.array_split(np.argsort(luma, kind="stable"), np.clip(len(luma) // BLOCKS_A_TONE, 1, TONES))
-    tones = np.array([luma[tone].mean() for tone in ranges], np.float32)
+    ranges = np.array_split(np.argsort(brightness, kind="stable"), np.clip(len(powers) // BLOCKS_A_TONE, 1, TONES))
+    tones = np.array([brightness[tone].mean() for tone in ranges], np.float32)
     variances = np.empty((len(ranges), 3, SIDE * SIDE), np.float32)
     unevenness = np.empty((len(ranges), 3))
     for place, tone in enumerate(ranges):
@@ -136,14 +158,28 @@ def noise_of(rgb: NDArray[np.uint8]) -> Noise:
             variances[place, channel], unevenness[place, channel] = _flattest(powers[tone, channel], share)
     middle = variances[:, 0, _MIDDLE].mean(1, keepdims=True)
     variances[:, 0, _LOW] = np.minimum(variances[:, 0, _LOW], LOW_RISE * middle)
-    deviations = np.sqrt(variances[:, :, 1:].mean(2))
-    luma_noise, reliable = _luma_noise(tones, deviations[:, 0], unevenness[:, 0])
-    found = np.minimum(deviations, COLOUR_SHARE * luma_noise[:, None])
-    found[:, 0] = luma_noise
-    shares = np.median(variances / np.maximum(deviations[:, :, None] ** 2, 1e-6), axis=0)
-    shares[0] = variances[reliable, 0].sum(0)
+    deviation = np.sqrt(variances[:, :, 1:].mean(2))
+    shares = np.median(variances / np.maximum(deviation[:, :, None] ** 2, 1e-6), axis=0)
     spectrum = shares / np.maximum(shares[:, 1:].mean(1, keepdims=True), 1e-6)
-    return Noise(tones, found.astype(np.float32), spectrum.astype(np.float32))
+    softness = _softness(spectrum)
+    luma, colours = deviation[:, 0], deviation[:, 1:]
+    share = COLOUR_SHARE[softness >= SMOOTHED]
+    if softness < SMOOTHED:  # independent channels: at the lowest frequencies luma has what the colours have
+        luma = np.minimum(luma, np.sqrt(softness) * colours.mean(1))
+        likely = certain = _certain(tones, luma, luma, unevenness[:, 0])
+    else:
+        believed = np.where(unevenness[:, 0] < EVEN, 1, DOUBT) * luma
+        certain = _certain(tones, luma, believed, unevenness[:, 0])
+        likely = _bounded(tones, np.maximum(believed, np.minimum(luma, UNDOUBTED)), LIKELY)
+    likely_colours = np.column_stack([_bounded(tones, colour, COLOURS) for colour in colours.T])
+    likely_colours = np.minimum(likely_colours, share * likely[:, None])
+    certain_colours = np.minimum(colours, share * certain[:, None])
+    return Noise(
+        tones,
+        np.column_stack([likely, likely_colours]).astype(np.float32),
+        _level(np.column_stack([certain, certain_colours])),
+        spectrum.astype(np.float32),
+    )
 
 
 def _coefficients(rgb: NDArray[np.uint8]) -> FloatArray:
@@ -178,17 +214,30 @@ def _flattest(powers: FloatArray, share: float) -> tuple[FloatArray, float]:
     return found, ratio
 
 
-def _luma_noise(
-    tones: FloatArray, deviation: FloatArray, unevenness: NDArray[np.float64]
-) -> tuple[FloatArray, NDArray[np.bool_]]:
-    """Standard deviation of luma's noise at each tone, and which tones are reliable (at least one)."""
+def _certain(
+    tones: FloatArray, luma: NDArray[np.floating], believed: NDArray[np.floating], unevenness: NDArray[np.float64]
+) -> NDArray[np.floating]:
+    """Standard deviation of luma's noise at each tone that cannot be texture: in textured tones, that of flat ones."""
     usable = unevenness < DOUBTFUL
     if not usable.any():
-        return np.full_like(deviation, NOWHERE_FLAT * float(deviation.min())), np.ones(len(tones), np.bool_)
-    believed = np.where(unevenness < EVEN, 1, DOUBT) * deviation
-    found = np.minimum(np.interp(tones, tones[usable], believed[usable]), deviation)
-    distance = np.abs(tones[:, None] - tones)
-    bounds = deviation * np.minimum(np.exp(distance / TONE_REACH), TONE_GROWTH)
-    bound = bounds[:, unevenness < UPPER_BOUND].min(1)
-    reliable = usable & (deviation <= bound * 1.01)
-    return np.minimum(found, bound), reliable if reliable.any() else usable
+        return np.full_like(luma, NOWHERE_FLAT * float(luma.min()))
+    found = np.minimum(np.interp(tones, tones[usable], believed[usable]), luma)
+    return np.minimum(found, _bounded(tones, luma, CERTAIN, unevenness < UPPER_BOUND))
+
+
+def _bounded(
+    tones: FloatArray, deviation: NDArray[np.floating], growth: Growth, by: slice | NDArray[np.bool_] = slice(None)
+) -> NDArray[np.floating]:
+    """The deviations at each tone, as far as those at other tones (`by`) allow them."""
+    distance = np.abs(tones[:, None] - tones[by])
+    bounds = (deviation[by] + growth.loss) * np.minimum(np.exp(distance / growth.reach), growth.most)
+    return np.minimum(deviation, bounds.min(1))
+
+
+def _softness(spectrum: FloatArray) -> float:
+    """Share of the lowest frequencies in the colours' noise, as a multiple of that in luma's."""
+    return float(spectrum[1:, _LOW].mean() / max(float(spectrum[0, _LOW].mean()), 1e-6))
+
+
+def _level(deviation: NDArray[np.floating]) -> float:
+    return float(np.median(np.sqrt((deviation**2).sum(1) / 3)))

@@ -30,14 +30,21 @@ TILE = 1024
 
 MOST_THREADS = 4
 
-FACTOR_QUIET, FACTOR_BUSY, KNEE = 5.0, 2.5, 2.5
-"""Times the noise's variance that is taken from a coefficient's power at strength 0.5: in blocks with up to `KNEE`
-times the energy of noise, and in those with far more."""
+FACTOR_QUIET = 5.0
+"""Times the noise's variance that is taken from a coefficient's power at strength 0.5, in blocks with hardly more
+energy than noise."""
+
+KNEE = {True: 2.5, False: 1.5}
+"""Up to how many times the noise's energy that is: in smoothed photos, where noise is uneven, and in others."""
+
+FACTOR_BUSY = {True: 2.5, False: 1.0}
+"""The same in blocks with far more: in smoothed photos, where they have more noise than was measured, and in others,
+where this is Wiener's filter."""
 
 COLOUR_STEPS = (4, 2, 2)
 """Pixels from one row of blocks to the next in the colour differences, by scale. At whole size they are smooth."""
 
-GRAIN = 0.15
+GRAIN = 0.07
 """Share of luma's finest that stays even where it looks like mere noise: for texture that is fainter than the noise."""
 
 FAINT = 0.5
@@ -131,7 +138,17 @@ def _shrunk(opponent: FloatArray, noise: Noise, strength: float, scale: int) -> 
     if scale == 0:
         fine = np.sqrt(tones.max(1) * variance[:, _FINE].mean(1))
         variance[1:][fine[1:] < FAINT] = 0
-    most, least = FACTOR_QUIET * 2 * strength, FACTOR_BUSY * 2 * strength
+    most, least = FACTOR_QUIET * 2 * strength, FACTOR_BUSY[noise.is_smoothed] * 2 * strength
     out = np.empty_like(padded)
-    shrink(padded, variance, tones.astype(np.float32), COLOUR_STEPS[scale], most, least, KNEE, GRAIN, out)
+    shrink(
+        padded,
+        variance,
+        tones.astype(np.float32),
+        COLOUR_STEPS[scale],
+        most,
+        least,
+        KNEE[noise.is_smoothed],
+        GRAIN,
+        out,
+    )
     return out[SIDE : SIDE + height, SIDE : SIDE + width]

@@ -1,10 +1,14 @@
+from functools import cache
+
 import cv2
 import numpy as np
 import pytest
 
 from imgflow.photos.picture import Picture
 from imgflow.recipe import DenoiseConfig
+from imgflow.samples import render
 from imgflow.stages.denoise.stage import denoise
+from imgflow_tests.benchmarks.camera_noise import CAMERAS
 from imgflow_tests.stages.noise import camera_noise, checked_cloth, photos
 from imgflow_tests.stages.scenes import box, psnr, ring, scene
 
@@ -59,6 +63,19 @@ def test_texture_loses_no_more_than_it_gains(sigma, loss):
             continue  # it has noise of its own, and is no truth
         noisy = camera_noise(clean, sigma)
         assert psnr(denoise(Picture(noisy), DenoiseConfig()).picture.rgb, clean) > psnr(noisy, clean) - loss
+
+
+@pytest.mark.parametrize("camera", CAMERAS)
+@pytest.mark.parametrize(("scene_name", "gain"), [("plush", -0.1), ("backpack", -0.1), ("jug", 1.5)])
+def test_fur_and_cloth_are_not_taken_for_noise_of_a_camera(scene_name, gain, camera):
+    noisy, clean = CAMERAS[camera].photograph(_scene(scene_name), np.random.default_rng(5))
+    assert psnr(denoise(Picture(noisy), DenoiseConfig()).picture.rgb, clean) > psnr(noisy, clean) + gain
+
+
+@cache
+def _scene(name):
+    clean = render(name, megapixels=0.5, seed=5).clean
+    return clean[: len(clean) // 2 * 2, : clean.shape[1] // 2 * 2]
 
 
 def test_a_sharp_edge_in_noise_stays_sharp():

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from imgflow.stages.denoise.noise_level import SIDE, noise_of
+from imgflow_tests.benchmarks.camera_noise import CAMERAS
 from imgflow_tests.stages.noise import camera_noise, checked_cloth, photos
 from imgflow_tests.stages.scenes import box, scene, to_bytes
 
@@ -15,6 +16,22 @@ def test_white_noise_is_measured_in_every_channel_and_frequency(sigma):
     assert noise.channels == pytest.approx([sigma] * 3, rel=0.25)
     assert noise.spectrum[:, 1:].min() > 0.6
     assert noise.spectrum[:, 1:].max() < 1.6
+
+
+@pytest.mark.parametrize("sigma", [2, 4])
+def test_colours_tell_how_much_of_an_even_grey_grain_is_noise(sigma):
+    rng = np.random.default_rng(1)
+    grain = CLEAN + 4 * rng.normal(0, 1, (*CLEAN.shape[:2], 1))
+    noise = noise_of(to_bytes(grain + rng.normal(0, sigma, CLEAN.shape)))
+    assert not noise.is_smoothed
+    assert noise.channels == pytest.approx([sigma] * 3, rel=0.25)
+
+
+def test_photos_of_cameras_have_softer_colours_than_luma():
+    clean = np.repeat(np.repeat(CLEAN, 2, 0), 2, 1)
+    for name, camera in CAMERAS.items():
+        noisy, _ = camera.photograph(clean, np.random.default_rng(1))
+        assert noise_of(noisy).is_smoothed == (name != "single-lens, ISO 800")  # that one is developed and no more
 
 
 def test_correlated_noise_is_strong_in_low_frequencies():
