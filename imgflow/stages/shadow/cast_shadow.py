@@ -78,14 +78,11 @@ TOUCHES = 0.02
 """How near to what the segmenter is sure of a shadow must begin, as a share of the longer side."""
 
 
-def find_shadow(
-    tones: NDArray[np.float32], likely: NDArray[np.float32], light: Light, edge: ProductEdge
-) -> NDArray[np.float32]:
+def find_shadow(likely: NDArray[np.float32], light: Light, edge: ProductEdge) -> NDArray[np.float32]:
     """Measures the shadow that begins at the product: h x w x 3, natural logarithm of what gives each channel its light
     back, 0 or more.
 
     Args:
-        tones: h x w x 3, natural logarithm of grey levels plus 1.
         likely: h x w, 0 to 1, the segmenter's answer.
         light: on the ground.
         edge: the product's.
@@ -94,14 +91,13 @@ def find_shadow(
 
     longer = max(edge.ground.shape)
     narrow = max(2, round(NARROW * longer))
-    missing = light.tones - tones
-    depth = np.asarray(cv2.GaussianBlur(mean_of(missing), (0, 0), 1.0), np.float32)
-    rough = _local_contrast(missing, edge.ground)
+    depth = np.asarray(cv2.GaussianBlur(mean_of(light.missing), (0, 0), 1.0), np.float32)
+    rough = _local_contrast(light.missing, edge.ground)
     usual = float(np.median(rough[light.lit])) if light.lit.any() else 0.0
     plain = edge.ground & ~narrow_things(depth, edge.ground, light.lit, narrow, max(SOFT, 4 * usual))
     if not plain.any():
-        return np.zeros_like(tones)
-    filled = nearest(missing, plain)
+        return np.zeros_like(light.missing)
+    filled = nearest(light.missing, plain)
     gain = _broad(filled, 2 * narrow, max(0.015, 3 * usual), light.lit)
     darkness = mean_of(gain)
     level = _unevenness(darkness, light, edge)

@@ -83,13 +83,12 @@ def find_ground(rgb: NDArray[np.uint8], likely: NDArray[np.float32], config: Sha
         return Ground(reason="the product fills the photo")
     if clear.all():
         return Ground(reason="no product is seen")
-    tones = np.log(colours + 1)
-    light = measure_light(tones, clear)
+    light = measure_light(np.log(colours + 1), clear)
     if float(np.exp(light.tones[light.lit]).mean() if light.lit.any() else 0.0) < DARKEST:
         return Ground(reason="the backdrop is dark")
-    ground = without_foot(tones, likely, light, ground)
-    edge = edge_of(without_things(tones, likely, light, ground, clear), colours)
-    gain = find_shadow(tones, likely, light, edge)
+    ground = without_foot(likely, light, ground)
+    edge = edge_of(without_things(likely, light, ground, clear), colours)
+    gain = find_shadow(likely, light, edge)
     # Product and shadow can have the very same colour: then the segmenter's word counts.
     gain *= np.interp(likely, ALL_LIT, (1, 0)).astype(np.float32)[..., None]
     fit = _fit(light, gain, clear)
@@ -97,14 +96,14 @@ def find_ground(rgb: NDArray[np.uint8], likely: NDArray[np.float32], config: Sha
     details: dict[str, Any] = {"ground_fit": round(fit, 3), "shadow_share": round(share, 4)}
     if fit < LEAST_LIT:
         return Ground(reason="the surroundings are not one smooth ground", details=details)
-    lift = np.zeros_like(tones)
+    lift = np.zeros_like(gain)
     if share >= LEAST_SHADOW:
         lift += config.strength * gain * _away_from_contact(edge, config.keep_contact)[..., None]
     if config.even_light > 0:
-        lift += config.even_light * _evening(tones, light, gain)
+        lift += config.even_light * _evening(light, gain)
     if not lift.any():
         return Ground(reason="there is no shadow", details=details)
-    texture = float(np.std((light.tones - tones)[light.lit]))
+    texture = float(np.std(light.missing[light.lit]))
     return Ground(lift, light.tones - gain, edge, texture, details=details)
 
 
@@ -127,11 +126,11 @@ def _away_from_contact(edge: ProductEdge, keep: float) -> NDArray[np.float32]:
     return (1 - keep * np.exp(-((distance / (CONTACT * max(distance.shape))) ** 2))).astype(np.float32)
 
 
-def _evening(tones: NDArray[np.float32], light: Light, gain: NDArray[np.float32]) -> NDArray[np.float32]:
+def _evening(light: Light, gain: NDArray[np.float32]) -> NDArray[np.float32]:
     """What brings the ground to one brightness and hue, where it is ground that was understood."""
     import cv2
 
     wanted = np.percentile(light.tones[light.lit], BRIGHT, axis=0).astype(np.float32)
-    unlike = greatest_of(np.abs(np.asarray(cv2.GaussianBlur(light.tones - gain - tones, (0, 0), 1.5))))
+    unlike = greatest_of(np.abs(np.asarray(cv2.GaussianBlur(light.missing - gain, (0, 0), 1.5))))
     known = np.clip(2 - unlike / np.float32(2 * light.tolerance), 0, 1)
     return (wanted - light.tones) * np.asarray(cv2.GaussianBlur(known, (0, 0), 2.0), np.float32)[..., None]

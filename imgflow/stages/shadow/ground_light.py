@@ -38,6 +38,8 @@ class Light(NamedTuple):
 
     tones: NDArray[np.float32]
     """h x w x 3, natural logarithm of grey levels plus 1."""
+    missing: NDArray[np.float32]
+    """h x w x 3, natural logarithm: how much less than that light each pixel has."""
     lit: NDArray[np.bool_]
     """h x w: clear ground that is as bright as the light says."""
     tolerance: float
@@ -69,7 +71,7 @@ def measure_light(tones: NDArray[np.float32], clear: NDArray[np.bool_]) -> Light
         surface = surface - _spread_out(off, sure, sigma * longer)
         tolerance = _tolerance(1.4826 * float(np.median(np.abs(surface - smooth).mean(2)[sure])))
     lit = clear & (greatest_of(np.abs(surface - smooth)) < tolerance)
-    return Light(surface, lit, tolerance)
+    return Light(surface, surface - tones, lit, tolerance)
 
 
 def _tolerance(spread: float) -> float:

@@ -25,15 +25,12 @@ LEAST = 0.012
 """Side of the smallest square, as a share of the longer side, whose area a foot has."""
 
 
-def without_foot(
-    tones: NDArray[np.float32], likely: NDArray[np.float32], light: Light, ground: NDArray[np.bool_]
-) -> NDArray[np.bool_]:
+def without_foot(likely: NDArray[np.float32], light: Light, ground: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """The ground without what lies between the product and a sharp edge near it.
 
     Each pixel near the product is seen from the product's nearest point: it is foot where an edge lies behind it.
 
     Args:
-        tones: h x w x 3, natural logarithm of grey levels plus 1.
         likely: h x w, 0 to 1, the segmenter's answer.
         light: on the ground.
         ground: h x w, up to the product's edge.
@@ -50,7 +47,7 @@ def without_foot(
     place = np.zeros(int(seen_from.max()) + 1, np.intp)
     place[seen_from[product]] = np.flatnonzero(product)
     source = place[seen_from.ravel()[there]]
-    missing = np.asarray(cv2.GaussianBlur(light.tones - tones, (0, 0), 0.7), np.float32)
+    missing = np.asarray(cv2.GaussianBlur(light.missing, (0, 0), 0.7), np.float32)
     foot = _edges(missing, light.lit).astype(np.uint8)
     foot[~ground | (away >= REACH * longer)] = 0
     further = np.arange(foot.size)

@@ -43,7 +43,6 @@ SQUARE = np.ones((3, 3), np.uint8)
 
 
 def without_things(
-    tones: NDArray[np.float32],
     likely: NDArray[np.float32],
     light: Light,
     ground: NDArray[np.bool_],
@@ -52,7 +51,6 @@ def without_things(
     """The ground without what on it can be neither lit nor shaded ground: other hues, brighter or too dark.
 
     Args:
-        tones: h x w x 3, natural logarithm of grey levels plus 1.
         likely: h x w, 0 to 1, the segmenter's answer.
         light: on the ground.
         ground: h x w, up to the product's edge.
@@ -60,7 +58,7 @@ def without_things(
     """
     import cv2
 
-    smooth = np.asarray(cv2.GaussianBlur(light.tones - tones, (0, 0), 1.5), np.float32)
+    smooth = np.asarray(cv2.GaussianBlur(light.missing, (0, 0), 1.5), np.float32)
     depth = mean_of(smooth)
     excess = smooth - depth[..., None]
     dark = np.maximum(depth, 0)
