@@ -47,8 +47,9 @@ class Light(NamedTuple):
 
 
 def measure_light(tones: NDArray[np.float32], clear: NDArray[np.bool_]) -> Light:
-    """A second-order surface in the logarithm of each channel, fitted by reweighted least squares that take what is
-    darker than the surface for shadow; and a smooth correction from the ground that is lit.
+    """A second-order surface in the logarithm of each channel, free to bend once more above the product's middle, where
+    a sweep turns into its wall and no shadow lies; fitted by reweighted least squares that take what is darker than the
+    surface for shadow. Then a smooth correction from the ground that is lit.
 
     Args:
         tones: h x w x 3, natural logarithm of grey levels plus 1.
@@ -74,6 +75,12 @@ def measure_light(tones: NDArray[np.float32], clear: NDArray[np.bool_]) -> Light
     return Light(surface, surface - tones, lit, tolerance)
 
 
+def middle_row(clear: NDArray[np.bool_]) -> int:
+    """The row halfway down what is not clear of the product; 0 if all is clear."""
+    rows = np.flatnonzero((~clear).any(1))
+    return int(rows[0] + rows[-1]) // 2 if rows.size else 0
+
+
 def _tolerance(spread: float) -> float:
     return float(np.clip(SPREADS * spread, LEAST_TOLERANCE, MOST_TOLERANCE))
 
@@ -81,9 +88,7 @@ def _tolerance(spread: float) -> float:
 def _importance(clear: NDArray[np.bool_], away: NDArray[np.float32]) -> NDArray[np.float32]:
     """What is near the product counts, and what is beside or below it more than what is above."""
     near = np.exp(-((away / np.float32(NEIGHBOURHOOD * max(clear.shape))) ** 2))
-    rows = np.flatnonzero((~clear).any(1))
-    if rows.size:
-        near[: (rows[0] + rows[-1]) // 2] *= np.float32(ASIDE)
+    near[: middle_row(clear)] *= np.float32(ASIDE)
     return near
 
 
@@ -96,7 +101,8 @@ def _fit(
     places = np.flatnonzero(clear)
     places = places[:: max(1, places.size // 12_000)]
     rows, columns = np.divmod(places, width)
-    terms = _terms(y[rows], x[columns]).astype(np.float64)
+    bend = y[middle_row(clear)]
+    terms = _terms(y[rows], x[columns], bend).astype(np.float64)
     values = smooth.reshape(-1, 3)[places].astype(np.float64)
     counts = importance.ravel()[places].astype(np.float64)
     weight, spread = counts, MOST_TOLERANCE
@@ -113,11 +119,12 @@ def _fit(
         spread = 1.4826 * float(np.median(brighter)) if brighter.size else 0.0
         scale = min(max(spread, LEAST_TOLERANCE / SPREADS), MOST_TOLERANCE / SPREADS)
         weight = counts / (1 + (np.abs(rest).max(1) / (2 * scale)) ** 2) ** 2
-    return _terms(*np.meshgrid(y, x, indexing="ij")) @ surface.astype(np.float32), spread
+    return _terms(*np.meshgrid(y, x, indexing="ij"), bend) @ surface.astype(np.float32), spread
 
 
-def _terms(y: NDArray[np.float32], x: NDArray[np.float32]) -> NDArray[np.float32]:
-    return np.stack([np.ones_like(x), x, y, x * y, x * x, y * y], -1)
+def _terms(y: NDArray[np.float32], x: NDArray[np.float32], bend: np.float32) -> NDArray[np.float32]:
+    above = np.maximum(bend - y, 0) ** 2
+    return np.stack([np.ones_like(x), x, y, x * y, x * x, y * y, above, above * x, above * x * x], -1)
 
 
 def _within(tones: NDArray[np.float32], region: NDArray[np.bool_], sigma: float) -> NDArray[np.float32]:

@@ -232,6 +232,20 @@ def test_uneven_light_is_evened_out_on_request_only():
     assert spread(even_light=1.0) < spread(even_light=0.5) < spread()
 
 
+def test_a_dim_wall_behind_the_product_does_not_keep_the_shadow():
+    shadowed = SHADOWED["dark product"]
+    y, x = np.mgrid[:480, :640].astype(np.float32)
+    dim = np.exp(-0.5 * (np.maximum(240 - y, 0) / 240) ** 2 * (0.5 + 0.5 * x / 640))[..., None]
+    dimmed = [
+        np.where(shadowed.alpha[..., None] > 0, rgb, np.rint(rgb * dim)).astype(np.uint8)
+        for rgb in (shadowed.rgb, shadowed.clean)
+    ]
+    output = remove_shadow(Picture(dimmed[0]), ShadowConfig(), BlurredTruth(shadowed.alpha, 320)).picture.rgb
+    before, after = (delta_e(rgb, dimmed[1]) for rgb in (dimmed[0], output))
+    assert after[shadowed.shadow].mean() < 0.2 * before[shadowed.shadow].mean()
+    assert after[(before < 1) & (shadowed.alpha == 0)].mean() < 0.1
+
+
 def test_a_tinted_shadow_gets_its_hue_back():
     shadowed = SHADOWED["textured ground"]
     tinted = np.rint(shadowed.clean * (shadowed.rgb / np.maximum(shadowed.clean, 1.0)) ** np.array([1.15, 1, 0.85]))
