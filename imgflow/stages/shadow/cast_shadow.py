@@ -116,7 +116,7 @@ def _unevenness(darkness: NDArray[np.float32], light: Light, edge: ProductEdge) 
     far = edge.ground & (edge.away * BAND > FAR * max(light.lit.shape))
     lit = darkness[far & light.lit]
     spread = UNEVEN * 1.4826 * float(np.median(np.abs(lit))) if lit.size else 0.0
-    return max(NOTICEABLE, spread, float(np.percentile(darkness[far], 90)) if far.any() else 0.0)
+    return max(NOTICEABLE, light.corrected, spread, float(np.percentile(darkness[far], 90)) if far.any() else 0.0)
 
 
 def _local_contrast(missing: NDArray[np.float32], plain: NDArray[np.bool_]) -> NDArray[np.float32]:

@@ -44,6 +44,9 @@ class Light(NamedTuple):
     """h x w: clear ground that is as bright as the light says."""
     tolerance: float
     """Natural logarithm, up to which that is so."""
+    corrected: float
+    """Natural logarithm, root mean square: by how much lit ground beside the product's lower half had to be corrected,
+    and where none is seen may have to be."""
 
 
 def measure_light(tones: NDArray[np.float32], clear: NDArray[np.bool_]) -> Light:
@@ -59,9 +62,9 @@ def measure_light(tones: NDArray[np.float32], clear: NDArray[np.bool_]) -> Light
 
     longer = max(clear.shape)
     smooth = _within(tones, clear, TEXTURE * longer)
-    away = cv2.distanceTransform(clear.astype(np.uint8), cv2.DIST_L2, 3)
-    surface, spread = _fit(smooth, clear, _importance(clear, np.asarray(away, np.float32)))
-    tolerance = _tolerance(spread)
+    away = np.asarray(cv2.distanceTransform(clear.astype(np.uint8), cv2.DIST_L2, 3), np.float32)
+    fitted, spread = _fit(smooth, clear, _importance(clear, away))
+    surface, tolerance = fitted, _tolerance(spread)
     for sigma in CORRECTIONS:
         off = surface - smooth
         lit = clear & (greatest_of(np.abs(off)) < tolerance)
@@ -72,7 +75,10 @@ def measure_light(tones: NDArray[np.float32], clear: NDArray[np.bool_]) -> Light
         surface = surface - _spread_out(off, sure, sigma * longer)
         tolerance = _tolerance(1.4826 * float(np.median(np.abs(surface - smooth).mean(2)[sure])))
     lit = clear & (greatest_of(np.abs(surface - smooth)) < tolerance)
-    return Light(surface, surface - tones, lit, tolerance)
+    near = lit & (away < NEIGHBOURHOOD * longer)
+    near[: middle_row(clear)] = False
+    corrected = float(np.sqrt(np.square(mean_of(surface - fitted)[near]).mean())) if near.any() else 0.0
+    return Light(surface, surface - tones, lit, tolerance, corrected)
 
 
 def middle_row(clear: NDArray[np.bool_]) -> int:
