@@ -14,7 +14,7 @@ PERHAPS_GROUND = 0.3
 """The segmenter's answer up to which it may be ground, if one comes to it from sure ground without crossing an edge.
 Contact shadows are often taken for a bit of product, the dark foot of a product for a bit of shadow."""
 
-STEP = 0.16
+STEP = 0.22
 """Natural logarithm, over two pixels: what changes by more, in any channel, is an edge. Contact shadows are softer."""
 
 CLEAR = 0.012
