@@ -120,6 +120,13 @@ def _solve(task: Task) -> Way:
     return run
 
 
+def _solve_firmly(task: Task) -> Way:
+    from imgflow.stages.matte.firm_edges import firm_edges
+
+    solve = _solve(task)
+    return lambda given: firm_edges(given["photo"], given["trimap"], np.asarray(solve(given)))
+
+
 def _literal_solve(task: Task) -> Way:
     from pymatting import estimate_alpha_cf
 
@@ -208,6 +215,7 @@ WAYS: dict[str, Callable[[Task], Way]] = {
     "matte, raw mask": _raw_mask,
     "matte, literal": _literal_matte,
     "solver": _solve,
+    "solver, firm edges": _solve_firmly,
     "solver, literal": _literal_solve,
     "colour": _colours,
     "colour, pymatting": _pymatting_colours,
