@@ -1,6 +1,7 @@
 """Colours at soft edges: mean ΔE against the true cutout in its soft edge, laid on black, white, green and red.
 
-With the true alpha, colours alone are judged; with imgflow's own, what a person sees.
+With the true alpha, colours alone are judged; with imgflow's own, what a person sees. How near an alpha must be for its
+colours to count shows the true one, moved by a twentieth of a pixel.
 """
 
 from collections.abc import Iterator, Sequence
@@ -12,9 +13,12 @@ from imgflow.samples import SCENES
 from imgflow_tests.benchmarks.frame import Options, Row
 from imgflow_tests.benchmarks.merit import GROUNDS, Bytes, Floats, edge_colour
 from imgflow_tests.benchmarks.pictures.bench import Bench, bench, mean, timing
-from imgflow_tests.benchmarks.pictures.inputs import LARGE, scenes
+from imgflow_tests.benchmarks.pictures.inputs import LARGE, scenes, write
 
 OURS, PYMATTING, MATTE = "colour", "colour, pymatting", "matte"
+
+MOVED = 0.05
+"""Pixels."""
 
 QUICK_SCENES = ("bicycle", "plush", "mug", "jug")
 
@@ -29,6 +33,7 @@ def rows(options: Options) -> Iterator[Row]:
         for megapixels in (0.3,) if options.quick else (0.5, 2):
             files = scenes(prepared.scratch / f"{megapixels}", megapixels, names)
             yield _true_alpha(prepared, megapixels, files)
+            yield _moved_alpha(prepared, megapixels, files)
             if prepared.model:
                 yield _own_alpha(prepared, megapixels, files)
 
@@ -45,6 +50,23 @@ def _true_alpha(prepared: Bench, megapixels: float, files: Sequence[Path]) -> Ro
         theirs.append(edge_colour(ran[PYMATTING].result(file), alpha, *truth))
     name = f"colour, {len(files)} scenes of {megapixels} MP, true alpha; reference: pymatting's multi-level"
     return timing(name, ran[OURS], ran[PYMATTING], _figures(raw, ours) | _reference(raw, theirs))
+
+
+def _moved_alpha(prepared: Bench, megapixels: float, files: Sequence[Path]) -> Row:
+    folder, moved = prepared.scratch / f"moved-{megapixels}", list[Path]()
+    for file in files:
+        scene = np.load(file)
+        alpha = (1 - MOVED) * scene["alpha"] + MOVED * np.roll(scene["alpha"], 1, axis=1)
+        moved.append(write(folder, file.stem, photo=scene["photo"], alpha=np.rint(alpha).astype(np.uint8)))
+    ran = prepared.run((OURS,), moved, 1)
+    raw, ours = [], []
+    for file, given in zip(files, moved, strict=True):
+        scene, alpha = np.load(file), np.load(given)["alpha"].astype(np.float32) / 255
+        truth = scene["foreground"], scene["alpha"].astype(np.float32) / 255
+        raw.append(edge_colour(scene["photo"], alpha, *truth))
+        ours.append(edge_colour(ran[OURS].result(given), alpha, *truth))
+    name = f"colour, {len(files)} scenes of {megapixels} MP, true alpha moved by {MOVED} pixels"
+    return Row(name, figures=_figures(raw, ours))
 
 
 def _own_alpha(prepared: Bench, megapixels: float, files: Sequence[Path]) -> Row:
