@@ -293,7 +293,9 @@ def test_the_program_tells_scripts_by_its_exit_code_and_streams(tmp_path: Path):
 def test_ctrl_c_ends_cleanly_with_nothing_half_written(tmp_path: Path):
     for number in range(400):
         small_photo(tmp_path / f"in/{number:03}.png", number)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # in the background, shells have it ignored
     run = program("process", tmp_path / "in", "--out", tmp_path / "out", "--json", "--steps", "denoise")
+    signal.signal(signal.SIGINT, before)
     assert run.stdout
     first = json.loads(run.stdout.readline())
     run.send_signal(signal.SIGINT)
