@@ -17,16 +17,21 @@ class Picture:
     Attributes:
         rgb: H x W x 3, uint8, sRGB, straight (not premultiplied) colours.
         alpha: H x W, uint8, 0 transparent to 255 opaque; None when every pixel is opaque.
+        shadowed: H x W x 3, uint8: as `rgb` was before a shadow was removed, with the product's edges as the camera saw
+            them; None if none was.
     """
 
     rgb: NDArray[np.uint8]
     alpha: NDArray[np.uint8] | None = None
+    shadowed: NDArray[np.uint8] | None = None
 
     def __post_init__(self) -> None:
         if self.rgb.ndim != 3 or self.rgb.shape[2] != 3 or self.rgb.dtype != np.uint8:
             raise ValueError(f"rgb must be H x W x 3 uint8, not {self.rgb.shape} {self.rgb.dtype}")
         if self.alpha is not None and (self.alpha.shape != self.rgb.shape[:2] or self.alpha.dtype != np.uint8):
             raise ValueError(f"alpha must be {self.rgb.shape[:2]} uint8, not {self.alpha.shape} {self.alpha.dtype}")
+        if self.shadowed is not None and self.shadowed.shape != self.rgb.shape:
+            raise ValueError(f"shadowed must be {self.rgb.shape}, not {self.shadowed.shape}")
 
     @property
     def height(self) -> int:

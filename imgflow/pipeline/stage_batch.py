@@ -12,7 +12,7 @@ from imgflow.errors import PhotoReplacedError
 from imgflow.pipeline.overlap import overlapped
 from imgflow.pipeline.plan import ORIGINAL, plan_stage
 from imgflow.pipeline.report import BatchReport, Outcome
-from imgflow.pipeline.stage_work import StageWork, Task, task_of
+from imgflow.pipeline.stage_work import BEFORE_SHADOW, StageWork, Task, task_of
 from imgflow.pipeline.workspace import Workspace
 from imgflow.recipe import STAGES, Recipe, StageName
 
@@ -51,8 +51,10 @@ class StageBatch:
         with self.workspace.catalog.read() as session:
             members = members_of(session, self.batch.id)
             ids = [photo.id for photo, _ in members]
-            # What is published tells all that was done to the photo.
+            # What is published tells all that was done to the photo; the matte wants it with its shadow, too.
             stages = STAGES if self.stage == "publish" else (upstream, self.stage)
+            if self.stage == "matte":
+                stages = (BEFORE_SHADOW, *stages)
             results = results_of(session, ids, [ORIGINAL, *stages])
         outcomes: dict[int, Outcome] = {}
         tasks: list[Task] = []

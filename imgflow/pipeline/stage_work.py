@@ -3,7 +3,7 @@
 import contextlib
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from logging import Logger
 from typing import Any, TypeVar, cast
 
@@ -23,7 +23,9 @@ from imgflow.pipeline.report import Outcome
 from imgflow.pipeline.run_stage import Step, run_stage
 from imgflow.pipeline.stamping import stamp_of_results
 from imgflow.pipeline.workspace import Workspace
-from imgflow.recipe import PublishConfig
+from imgflow.recipe import STAGES, PublishConfig
+
+BEFORE_SHADOW = STAGES[STAGES.index("shadow") - 1]
 
 MOST_ATTEMPTS = 2
 """A photo on which the process died this often is marked `crashed`, so that a batch always comes to an end."""
@@ -37,6 +39,7 @@ class Task:
 
     Attributes:
         upstream: the result of the stage before.
+        shadowed: for the matte stage, what a shadow was removed from, if one was.
         former: this stage's own earlier result.
         original: the archived photo's.
         earlier: for the publish stage, the results of all stages before.
@@ -49,6 +52,7 @@ class Task:
     chain: str
     fingerprint: str
     earlier: Sequence[Result] = ()
+    shadowed: Result | None = None
 
     @property
     def version(self) -> str:
@@ -141,7 +145,11 @@ class StageWork:
         if attempts > MOST_ATTEMPTS:
             raise PhotoError("crashed", self.plan.stage)
         self._note_attempts(task, attempts)
-        key = task.upstream.object_key or ""
+        picture = self._picture(task, task.upstream)
+        return replace(picture, shadowed=self._picture(task, task.shadowed).rgb) if task.shadowed else picture
+
+    def _picture(self, task: Task, result: Result) -> Picture:
+        key = result.object_key or ""
         try:
             data = self.workspace.store.get(key)
         except ObjectNotFoundError as error:
@@ -263,7 +271,9 @@ def task_of(plan: StagePlan, photo: Photo, upstream: Result, results: Mapping[st
     chain = plan.extend(upstream.chain)
     earlier = [result for stage, result in results.items() if stage not in (ORIGINAL, plan.stage)]
     named = fingerprint(upstream.version, chain)
-    return Task(photo, upstream, results.get(plan.stage), results[ORIGINAL], chain, named, earlier)
+    lit = plan.stage == "matte" and upstream.status == "done" and (upstream.details or {}).get("method") != "none"
+    shadowed = results.get(BEFORE_SHADOW) if lit else None
+    return Task(photo, upstream, results.get(plan.stage), results[ORIGINAL], chain, named, earlier, shadowed)
 
 
 def _own_object(former: Result | None) -> str | None:

@@ -16,9 +16,14 @@ from imgflow.catalog.results import results_of
 from imgflow.catalog.tables import Result
 from imgflow.errors import PhotoError, StoreUnavailableError, UsageError
 from imgflow.photos.decode import decode
+from imgflow.photos.encode import encode_png
+from imgflow.photos.intermediate import read_intermediate
+from imgflow.photos.picture import Picture
 from imgflow.pipeline.links import published_link
+from imgflow.pipeline.run_stage import run_stage
 from imgflow.recipe import STAGES, Recipe
 from imgflow_tests.pipeline.conftest import Shop, photo_bytes
+from imgflow_tests.stages.scenes import box, scene
 
 
 def statuses(report: Any) -> dict[str, str]:
@@ -438,3 +443,17 @@ def test_a_link_leads_to_the_published_file(shop: Shop):
     assert path.read_bytes() == shop.workspace.store.get("published/a.png")
     with pytest.raises(UsageError, match="no such photo"):
         published_link(shop.workspace, "b.jpg")
+
+
+def test_the_matte_gets_the_photo_with_its_shadow_too(shop: Shop):
+    drawn = scene(box(240, 320), product=(30, 40, 60), ground=(250, 250, 250), shadow=0.15)
+    shop.drop("a.png", encode_png(Picture(drawn.rgb)))
+    (batch,) = shop.look()
+    shop.run(batch)
+    picture = Picture(drawn.rgb)
+    for stage in ("denoise", "shadow", "matte"):
+        config = shop.workspace.recipe_for("").config(stage)
+        picture, step = run_stage(stage, config, picture, shop.workspace.models)
+        assert stage != "shadow" or step.details["method"] == "background_gain"
+    (matted,) = shop.objects("matted/")
+    assert np.array_equal(read_intermediate(shop.workspace.store.get(matted)).rgba, picture.rgba)

@@ -55,7 +55,8 @@ def matte(
     beside firm edges is taken away, and the colours of soft pixels are decontaminated.
 
     Args:
-        picture: of any size; a photo's own transparency is treated as `config.input_alpha` says.
+        picture: of any size; a photo's own transparency is treated as `config.input_alpha` says. If a shadow was
+            removed from it, edges are found as they were before.
         config: `refine` is the stage's own method, if there is no `matter`.
         segmenter: tells product from ground.
         matter: a model that finds alpha in the band, in place of closed-form matting.
@@ -79,7 +80,8 @@ def matte(
         return StageOutput(Picture(kept, own_alpha), _shares(own_alpha) | {"input_alpha": "keep", "refine": "none"})
 
     photo = picture.over(WHITE)
-    alpha, details = _cut_out(photo, config, segmenter, matter)
+    edges = photo if picture.shadowed is None else picture.shadowed
+    alpha, details = _cut_out(photo, edges, config, segmenter, matter)
     if own_alpha is not None and config.input_alpha == "intersect":
         alpha = np.minimum(alpha, own_alpha)
     if not (alpha > 0).any():
@@ -115,9 +117,16 @@ def _wide_soft_area(alpha: NDArray[np.uint8]) -> float:
 
 
 def _cut_out(
-    photo: NDArray[np.uint8], config: MatteConfig, segmenter: Segmenter, matter: AlphaMatter | None
+    photo: NDArray[np.uint8],
+    edges: NDArray[np.uint8],
+    config: MatteConfig,
+    segmenter: Segmenter,
+    matter: AlphaMatter | None,
 ) -> tuple[NDArray[np.uint8], dict[str, Any]]:
-    rgb = at_most_pixels(photo, MOST_PIXELS)
+    """The product is found in `photo`, its edge in `edges`: the same, or as it was before a shadow was removed:
+    a rim of that stays beside the product. (13 scenes of 1 MP: .8 of the error.)
+    """
+    rgb = at_most_pixels(edges, MOST_PIXELS)
     small = at_most_side(photo, max(SHOWN_SIDE, segmenter.input_size))  # here the mask is made and cleaned
     seen, details = find_product(small, segmenter, again=config.second_look == "auto")
     mask = clean_mask(seen.mask, small, config.clean, near=2 * config.band * max(small.shape))
@@ -128,12 +137,12 @@ def _cut_out(
             decided = decide_doubts(small, mask, seen.belief, config.band * max(small.shape))
             details["decided_share"] = round(float((decided != mask).mean()), 4)
             mask = decided
-        mask, solved = _refine(rgb, small, mask, config.band, openings, matter)
+        mask, solved = _refine(rgb, small if edges is photo else rgb, mask, config.band, openings, matter)
         details |= solved | {"opened_share": round(openings.share(), 4) if openings else 0.0}
     elif rgb is not small:
         mask = enlarged(mask, rgb.shape)
-    if rgb is not photo:
-        mask = enlarge_alpha(mask, rgb, photo)
+    if rgb is not edges:
+        mask = enlarge_alpha(mask, rgb, edges)
     return _quantise(mask), details
 
 

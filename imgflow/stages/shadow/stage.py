@@ -35,8 +35,9 @@ def remove_shadow(picture: Picture, config: ShadowConfig, segmenter: Segmenter |
     dark products and needs no segmenter.
 
     Returns:
-        The picture; details: `method` that ran ("none" where nothing was done, with the `reason`), and for
-        `background_gain` `shadow_share` (of the photo) and `ground_fit` (share of the surroundings that fits a ground).
+        The picture, with what it was before if a shadow was removed; details: `method` that ran ("none" where nothing
+        was done, with the `reason`), and for `background_gain` `shadow_share` (of the photo) and `ground_fit` (share of
+        the surroundings that fits a ground).
     """
     if config.strength == 0 and config.even_light == 0:
         return StageOutput(picture, {"method": "none", "reason": "strength is 0"})
@@ -45,7 +46,7 @@ def remove_shadow(picture: Picture, config: ShadowConfig, segmenter: Segmenter |
         return StageOutput(picture, {"method": "none", "reason": "the photo is cut out already"})
     if config.method == "retinex":
         lifted = lift_dark_tones(picture.rgb, config.strength)
-        return StageOutput(Picture(lifted), {"method": "retinex"})
+        return StageOutput(Picture(lifted, shadowed=picture.rgb), {"method": "retinex"})
     if segmenter is None:
         raise ValueError(f"the method {config.method} needs a segmenter")
     small = at_most_side(picture.rgb, max(SHOWN_SIDE, segmenter.input_size))
@@ -53,7 +54,8 @@ def remove_shadow(picture: Picture, config: ShadowConfig, segmenter: Segmenter |
     ground = find_ground(*_measured(small, likely), config)
     if ground.lift is None:
         return StageOutput(picture, {"method": "none", "reason": ground.reason} | ground.details)
-    return StageOutput(Picture(_lit(picture.rgb, ground)), {"method": "background_gain"} | ground.details)
+    lit = Picture(_lit(picture.rgb, ground), shadowed=picture.rgb)
+    return StageOutput(lit, {"method": "background_gain"} | ground.details)
 
 
 def _measured(small: NDArray[np.uint8], likely: NDArray[np.float32]) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:

@@ -4,9 +4,11 @@ import pytest
 
 from imgflow.errors import PhotoError
 from imgflow.photos.picture import Picture
-from imgflow.recipe import MatteConfig
+from imgflow.recipe import MatteConfig, ShadowConfig
+from imgflow.samples import render
 from imgflow.stages.matte.stage import matte
 from imgflow.stages.matte.trimap import clean_mask
+from imgflow.stages.shadow.stage import remove_shadow
 from imgflow_tests.stages.scenes import BlurredTruth, Finds, bicycle, box, delta_e, fringe, ring, scene, to_bytes
 
 SCENES = {
@@ -277,3 +279,16 @@ def test_details_can_be_written_as_json():
     assert json.loads(json.dumps(details)) == details
     assert details["foreground_share"] == pytest.approx(float(SCENES["ring"].alpha.mean()), abs=0.01)
     assert 0 < details["unknown_share"] < 0.3 and details["iterations"] > 0
+
+
+@pytest.mark.parametrize("name", ["mug", "sneaker"])
+def test_edges_are_found_as_they_were_before_a_shadow_was_removed(name):
+    photo = render(name, megapixels=0.5)
+    segmenter = BlurredTruth(photo.alpha, 320)
+    lit = remove_shadow(Picture(photo.clean), ShadowConfig(), segmenter).picture
+    assert lit.shadowed is not None
+    found = [matte(picture, MatteConfig(), segmenter).picture for picture in (lit, Picture(lit.rgb))]
+    errors = [sad(cutout.alpha / 255, photo.alpha) for cutout in found]
+    assert errors[0] < 0.9 * errors[1]
+    inside = photo.alpha == 1
+    assert np.abs(found[0].rgb.astype(int) - lit.rgb)[inside & (found[0].alpha == 255)].max() <= 1  # its colours stay
