@@ -26,6 +26,7 @@ from imgflow.pipeline.workspace import Workspace
 from imgflow.recipe import STAGES, PublishConfig
 
 BEFORE_SHADOW = STAGES[STAGES.index("shadow") - 1]
+"""What it has left is the photo with its shadow, in which the matte stage finds edges."""
 
 MOST_ATTEMPTS = 2
 """A photo on which the process died this often is marked `crashed`, so that a batch always comes to an end."""
