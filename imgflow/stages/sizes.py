@@ -17,6 +17,8 @@ def scaled_size(shape: tuple[int, ...], scale: float) -> tuple[int, int]:
 def scaled_down(picture: NDArray[np.uint8], scale: float) -> NDArray[np.uint8]:
     """A copy at `scale`, averaged; the picture itself if that is 1 or more.
 
+    It is halved first as often as it can be: OpenCV does that six times as fast as anything else.
+
     Args:
         picture: H x W or H x W x 3, uint8.
         scale: of both sides.
@@ -25,7 +27,13 @@ def scaled_down(picture: NDArray[np.uint8], scale: float) -> NDArray[np.uint8]:
 
     if scale >= 1:
         return picture
-    return np.asarray(cv2.resize(picture, scaled_size(picture.shape, scale), interpolation=cv2.INTER_AREA), np.uint8)
+    size = scaled_size(picture.shape, scale)
+    while picture.shape[0] % 2 == picture.shape[1] % 2 == 0 and 2 * max(size) <= max(picture.shape[:2]):
+        half = (picture.shape[1] // 2, picture.shape[0] // 2)
+        picture = np.asarray(cv2.resize(picture, half, interpolation=cv2.INTER_AREA), np.uint8)
+    if picture.shape[1::-1] == size:
+        return picture
+    return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def at_most_side(picture: NDArray[np.uint8], longer_side: int) -> NDArray[np.uint8]:

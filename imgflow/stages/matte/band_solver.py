@@ -47,7 +47,7 @@ def find_band(unknown: NDArray[np.bool_]) -> Band:
     beside = np.asarray(cv2.dilate(inside, np.ones((3, 3), np.uint8)), np.uint8)
     surrounded = np.asarray(cv2.dilate(beside, np.ones((3, 3), np.uint8)), np.uint8)
     width = unknown.shape[1]
-    listed = np.flatnonzero(surrounded)
+    listed = np.flatnonzero(surrounded.view(np.bool_))
     near = np.full(listed.size + width + 3 * REACH, unknown.size, np.int32)
     near[:REACH] = -1
     near[REACH : REACH + listed.size] = listed

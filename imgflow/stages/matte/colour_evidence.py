@@ -87,11 +87,11 @@ def _average(rgb: NDArray[np.floating[Any]], weight: NDArray[np.float32]) -> NDA
     import cv2
 
     side = 2 * round(1.5**0.5 * NEIGHBOURHOOD * max(weight.shape)) + 1
-    square = (rgb**2).sum(2)
+    square = np.einsum("hwc,hwc->hw", rgb, rgb)
     sums = np.dstack([rgb * weight[..., None], square * weight, weight])
     for _ in range(2):
         sums = np.asarray(cv2.blur(sums, (side, side)), np.float32)
     seen = sums[..., 4]
     means = sums[..., :4] / np.maximum(seen, 1e-6)[..., None]
-    variance = np.maximum(means[..., 3] - (means[..., :3] ** 2).sum(2), 0)
+    variance = np.maximum(means[..., 3] - np.einsum("hwc,hwc->hw", means[..., :3], means[..., :3]), 0)
     return np.dstack([means[..., :3], variance, seen]).astype(np.float32, copy=False)

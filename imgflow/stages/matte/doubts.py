@@ -18,7 +18,7 @@ from imgflow.stages.matte.trimap import LEAST_BAND, SURE, TRACE
 from imgflow.stages.sizes import enlarged, scaled_size
 
 LONGER_SIDE = 256
-"""Colours are compared on a copy of at most this longer side, pixels."""
+"""Colours are compared, and neighbourhoods decided, on a copy of at most this longer side, pixels."""
 
 DEEP = 2.0
 """Distance from the edge, or half width of the doubt, in half widths of the band, from which on a doubt is no edge."""
@@ -71,9 +71,11 @@ def decide_doubts(
         return mask
     own = np.clip(mask, LEAST_ODDS, 1 - LEAST_ODDS)
     odds = (np.log(own / (1 - own)) + COLOUR_WEIGHT * _colour_odds(rgb, belief, deep)) * deep
-    sigma = AROUND * max(mask.shape)
+    size = scaled_size(mask.shape, min(1.0, LONGER_SIDE / max(mask.shape)))
+    small = cv2.resize(odds, size, interpolation=cv2.INTER_AREA)
+    around = np.asarray(cv2.GaussianBlur(small, (0, 0), AROUND * max(size)), np.float32)
     decided = mask.copy()
-    decided[deep] = cv2.GaussianBlur(odds, (0, 0), sigma)[deep] > 0  # only the sign of a mean over doubts is asked for
+    decided[deep] = enlarged(around, mask.shape)[deep] > 0  # the sign of a mean over doubts is all it takes
     decided[deep & _groundless(decided, belief)] = 1
     return decided
 

@@ -1,12 +1,16 @@
 """The product's own colours at soft edges, so that no halo of the old ground shows on a new one."""
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
+from imgflow.stages.matte.trimap import box_around
 from imgflow.stages.sizes import scaled_size
 
 MOST_PIXELS = 4_000_000
-"""The multi-level estimate runs on at most this many pixels; above, its answer is refined on the full photo."""
+"""The multi-level estimate runs on at most this many pixels; a larger photo is halved (or more) for it, and the answer
+refined on the full photo."""
 
 SMALL, MANY_ROUNDS, FEW_ROUNDS = 32, 10, 2
 """Up to this longer side a level of the estimate is gone over many times, beyond it few times."""
@@ -36,11 +40,16 @@ def clean_colours(rgb: NDArray[np.uint8], alpha: NDArray[np.uint8]) -> NDArray[n
     from imgflow.stages.matte.foreground_kernel import finish_colours
 
     cleaned = np.zeros_like(rgb)
-    if not (alpha > 0).any():
+    rim = rim_width(alpha.shape)
+    times = math.ceil((alpha.size / MOST_PIXELS) ** 0.5)
+    box = box_around(alpha > 0, int(rim) + 2, step=times)
+    if box is None:
         return cleaned
-    soft = _soft(alpha, rim_width(alpha.shape))
-    product, ground = _estimate(rgb, alpha, soft)
-    finish_colours(rgb, alpha, soft, product, ground, cleaned)
+    colours, opacity, found = (np.ascontiguousarray(full[box]) for full in (rgb, alpha, cleaned))
+    soft = _soft(opacity, rim)
+    product, ground = _estimate(colours, opacity, soft, times)
+    finish_colours(colours, opacity, soft, product, ground, found)
+    cleaned[box] = found
     return cleaned
 
 
@@ -58,9 +67,9 @@ def rim_width(shape: tuple[int, ...]) -> float:
 
 
 def _estimate(
-    rgb: NDArray[np.uint8], alpha: NDArray[np.uint8], soft: NDArray[np.uint8]
+    rgb: NDArray[np.uint8], alpha: NDArray[np.uint8], soft: NDArray[np.uint8], times: int
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Colours of product and ground, at the photo's size or smaller; they mean something where `soft`.
+    """Colours of product and ground, at so many times less than the photo's size; they mean something where `soft`.
 
     From one pixel on the size doubles from level to level; the colours found at one are the first guess at the next.
     Large levels are worked on only where it matters: elsewhere one of the two is the photo's own colour.
@@ -70,11 +79,10 @@ def _estimate(
     from imgflow.stages.matte.foreground_kernel import next_level, smooth_colours
 
     active = soft
-    scale = min(1.0, (MOST_PIXELS / alpha.size) ** 0.5)
-    if scale < 1:
-        size = scaled_size(alpha.shape, scale)
+    if times > 1:
+        size = scaled_size(alpha.shape, 1 / times)
         rgb, alpha, active = (
-            np.asarray(cv2.resize(full, size, interpolation=cv2.INTER_AREA), np.uint8) for full in (rgb, alpha, active)
+            np.asarray(cv2.resize(full, size, interpolation=cv2.INTER_AREA), np.uint8) for full in (rgb, alpha, soft)
         )
     height, width = alpha.shape
     product, ground = (_mean_colour(rgb, alpha > 229), _mean_colour(rgb, alpha < 26))

@@ -5,6 +5,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from imgflow.stages.colour import greatest_of
+
 LEAST_GROUND = 0.1
 """Share of the photo that must be ground clear of the product, for its colour to be known."""
 
@@ -60,7 +62,8 @@ class GroundColour(NamedTuple):
 
     def light(self) -> NDArray[np.float32]:
         """h x w, grey levels of its darkest channel."""
-        return np.exp(self.tones.min(2)) - np.float32(1)
+        darkest = np.minimum(np.minimum(self.tones[..., 0], self.tones[..., 1]), self.tones[..., 2])
+        return np.exp(darkest) - np.float32(1)
 
     def following(self, rgb: NDArray[np.uint8], known: NDArray[np.bool_]) -> "GroundColour":
         """The same ground, its tones corrected by what is known of them nearby.
@@ -73,7 +76,7 @@ class GroundColour(NamedTuple):
 
         side = 2 * round(NEARBY * max(known.shape)) + 1
         weight = known.astype(np.float32)[..., None]
-        offset = (TONE[rgb] - self.tones) * weight
+        offset = (_tones(rgb) - self.tones) * weight
         sums = np.dstack([offset, weight])
         for _ in range(2):
             sums = np.asarray(cv2.blur(sums, (side, side)), np.float32)
@@ -113,12 +116,12 @@ def fit_ground(rgb: NDArray[np.uint8], product: NDArray[np.float32]) -> GroundCo
         if bound > limit:
             return None
         bounds.append(min(max(bound, least), most))
-    return GroundColour(_terms(*np.meshgrid(y, x, indexing="ij")) @ surface, *bounds)
+    return GroundColour(_spread(surface, y, x), *bounds)
 
 
 def _differences(rgb: NDArray[np.uint8], tones: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Of brightness, and of the channel that differs most from it; natural logarithm."""
-    offset = TONE[rgb] - tones
+    offset = _tones(rgb) - tones
     brightness = (offset[..., 0] + offset[..., 1] + offset[..., 2]) / np.float32(3)
     offset -= brightness[..., None]
     np.abs(offset, out=offset)
@@ -131,6 +134,22 @@ def _terms(y: NDArray[np.float32], x: NDArray[np.float32]) -> NDArray[np.float32
     return np.stack([np.ones_like(x), x, y, x * y, x * x, y * y], -1)
 
 
+def _spread(surface: NDArray[np.float32], y: NDArray[np.float32], x: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The surface with these coefficients (terms x channels) over a grid: h x w x channels."""
+    down, across = (np.stack([np.ones_like(axis), axis, axis * axis]) for axis in (y, x))
+    planes = [
+        down.T @ np.array([[one, by_x, by_xx], [by_y, by_xy, 0], [by_yy, 0, 0]], np.float32) @ across
+        for one, by_x, by_y, by_xy, by_xx, by_yy in surface.T
+    ]
+    return np.stack(planes, -1)
+
+
+def _tones(rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
+    import cv2
+
+    return np.asarray(cv2.LUT(rgb, TONE), np.float32)
+
+
 def _robust_fit(terms: NDArray[np.float64], values: NDArray[np.float64]) -> NDArray[np.float64]:
     """Coefficients, terms x channels."""
     weight = np.ones(len(terms))
@@ -138,6 +157,6 @@ def _robust_fit(terms: NDArray[np.float64], values: NDArray[np.float64]) -> NDAr
     for _ in range(12):
         weighted = terms.T * weight
         surface = np.linalg.lstsq(weighted @ terms, weighted @ values, rcond=None)[0]
-        rest = np.abs(terms @ surface - values).max(1)
+        rest = greatest_of(np.abs(terms @ surface - values))
         weight = 1 / (1 + (rest / max(2 * float(np.median(rest)), 0.004)) ** 2) ** 2
     return surface

@@ -133,8 +133,9 @@ def prior_alpha(
     """
     share = min(1.0, FULL_SIDE / (known.extent * max(guess.shape))) ** 2
     distances = enlarged_at(known.distances, where, rgb.shape)
-    deep = np.clip(distances.min(1) / np.float32(DEEP_FROM) - 1, 0, 1)
-    aside = np.clip((distances.max(1) - OPEN[0]) / (OPEN[1] - OPEN[0]), known.contradiction, 1)
+    nearer, farther = np.minimum(*distances.T), np.maximum(*distances.T)
+    deep = np.clip(nearer / np.float32(DEEP_FROM) - 1, 0, 1)
+    aside = np.clip((farther - OPEN[0]) / (OPEN[1] - OPEN[0]), known.contradiction, 1)
     beside = 1 - aside
     own_alpha = guess.ravel()[where]
     certainty = (2 * own_alpha - 1) ** 2

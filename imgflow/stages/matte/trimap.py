@@ -55,13 +55,18 @@ def trimap(alpha: NDArray[np.float32], band: float) -> NDArray[np.uint8]:
     """
     import cv2
 
-    inside = np.asarray(alpha >= 0.5, np.uint8)
     reach = max(band, LEAST_BAND)
-    sure_product = (cv2.distanceTransform(inside, cv2.DIST_L2, 3) > reach) & (alpha >= SURE)
-    sure_ground = (cv2.distanceTransform(1 - inside, cv2.DIST_L2, 3) > reach) & (alpha <= 1 - SURE)
-    regions = np.full(alpha.shape, UNKNOWN, np.uint8)
-    np.copyto(regions, FOREGROUND, where=sure_product)
-    np.copyto(regions, BACKGROUND, where=sure_ground)
+    regions = np.full(alpha.shape, BACKGROUND, np.uint8)
+    box = box_around(alpha > 1 - SURE, int(reach) + 2)
+    if box is None:
+        return regions
+    part = alpha[box]
+    inside = (part >= 0.5).view(np.uint8)
+    sure_product = (cv2.distanceTransform(inside, cv2.DIST_L2, 3) > reach) & (part >= SURE)
+    sure_ground = (cv2.distanceTransform(1 - inside, cv2.DIST_L2, 3) > reach) & (part <= 1 - SURE)
+    regions[box] = UNKNOWN
+    np.copyto(regions[box], FOREGROUND, where=sure_product)
+    np.copyto(regions[box], BACKGROUND, where=sure_ground)
     return regions
 
 
@@ -80,7 +85,7 @@ def clean_mask(alpha: NDArray[np.float32], rgb: NDArray[np.uint8], smallest: flo
         smallest: share of the largest region's area.
         near: pixels.
     """
-    box = _box_around(alpha)
+    box = box_around(alpha > TRACE, BESIDE)  # no speck, and no pinhole's skirt, reaches beyond
     if box is None:
         return alpha
     cleaned = alpha.copy()
@@ -89,14 +94,19 @@ def clean_mask(alpha: NDArray[np.float32], rgb: NDArray[np.uint8], smallest: flo
     return cleaned
 
 
-def _box_around(alpha: NDArray[np.float32]) -> tuple[slice, slice] | None:
-    """Rows and columns with a trace of something and a few around: no speck, and no pinhole's skirt, reaches beyond."""
+def box_around(where: NDArray[np.bool_], margin: int, step: int = 1) -> tuple[slice, slice] | None:
+    """Rows and columns of an H x W mask in which it is somewhere true, and `margin` pixels or more around, in multiples
+    of `step`; None if nowhere."""
     import cv2
 
-    left, top, width, height = cv2.boundingRect((alpha > TRACE).view(np.uint8))
+    left, top, width, height = cv2.boundingRect(where.view(np.uint8))
     if not width:
         return None
-    return np.s_[max(top - BESIDE, 0) : top + height + BESIDE, max(left - BESIDE, 0) : left + width + BESIDE]
+    rows, columns = (
+        slice(max(start - margin, 0) // step * step, -(-(stop + margin) // step) * step)
+        for start, stop in ((top, top + height), (left, left + width))
+    )
+    return rows, columns
 
 
 class _Regions(NamedTuple):

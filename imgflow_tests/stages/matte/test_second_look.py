@@ -57,8 +57,24 @@ def test_a_small_product_is_seen_much_better():
 def test_large_networks_look_once():
     rgb, _ = disc(70)
     eyes = Eyes(1024)
-    _, details = find_product(rgb, eyes)
+    _, details = find_product(rgb, rgb, eyes)
     assert details["looks"] == eyes.looks == 1
+
+
+@pytest.mark.parametrize(("side", "shadowed_looks"), [(320, [True, False]), (1024, [False])])
+def test_small_networks_look_first_at_the_photo_with_its_shadow(side: int, shadowed_looks: list[bool]):
+    rgb, _ = disc(70)
+    shadowed = rgb.copy()
+    shadowed[0, 0] = 0
+    seen = list[bool]()
+
+    class Witness(Eyes):
+        def __call__(self, rgb: NDArray[np.uint8]) -> FloatArray:
+            seen.append(not rgb[0, 0].any())
+            return super().__call__(rgb)
+
+    find_product(rgb, shadowed, Witness(side))
+    assert seen == shadowed_looks
 
 
 @pytest.mark.parametrize(
@@ -123,7 +139,8 @@ class Framed(Eyes):
 def test_a_product_that_runs_out_of_the_photo_is_shown_with_a_mirrored_margin():
     rgb, truth = disc(50)
     rgb, truth = rgb[50:500, 360:], truth[50:500, 360:]  # its right half
-    (mask, *_), details = find_product(np.ascontiguousarray(rgb), Framed())
+    photo = np.ascontiguousarray(rgb)
+    (mask, *_), details = find_product(photo, photo, Framed())
     assert details["looks"] == 2 and not details["weak"]
     assert sad(mask, truth) < 0.2 * float(truth.sum()) / 1000
 
