@@ -14,6 +14,9 @@ from imgflow.recipe import STAGES, Chain, Recipe, StageConfig, StageName, digest
 ORIGINAL = "original"
 """The stage name under which the archived photo stands in the catalog."""
 
+BEFORE_SHADOW = STAGES[STAGES.index("shadow") - 1]
+"""What it has left is the photo with its shadow, in which the matte stage finds edges."""
+
 DECODER_VERSION = "1"
 """Raised when decoding gives other pixels than before."""
 
@@ -39,6 +42,20 @@ class StagePlan:
     def extend(self, chain: str) -> str:
         """The chain after this stage."""
         return digest([chain, self.spec]) if self.is_on else chain
+
+
+def upstream_of(stage: StageName) -> str:
+    """The stage before, or the original."""
+    return (ORIGINAL, *STAGES)[STAGES.index(stage)]
+
+
+def read_by(stage: StageName) -> list[str]:
+    """The stages whose results a stage reads: what is published tells all that was done to the photo."""
+    earlier = [ORIGINAL, *STAGES[: STAGES.index(stage)]]
+    read: set[str] = {ORIGINAL, upstream_of(stage)}
+    if stage == "matte":
+        read.add(BEFORE_SHADOW)
+    return earlier if stage == "publish" else [each for each in earlier if each in read]
 
 
 WeightsHash = Callable[[Chain], str | None]

@@ -10,9 +10,9 @@ from imgflow.catalog.results import results_of
 from imgflow.catalog.tables import Batch, Member, Photo, Result
 from imgflow.errors import PhotoReplacedError
 from imgflow.pipeline.overlap import overlapped
-from imgflow.pipeline.plan import ORIGINAL, plan_stage
+from imgflow.pipeline.plan import ORIGINAL, plan_stage, read_by, upstream_of
 from imgflow.pipeline.report import BatchReport, Outcome
-from imgflow.pipeline.stage_work import BEFORE_SHADOW, StageWork, Task, task_of
+from imgflow.pipeline.stage_work import StageWork, Task, task_of
 from imgflow.pipeline.workspace import Workspace
 from imgflow.recipe import STAGES, Recipe, StageName
 
@@ -47,15 +47,11 @@ class StageBatch:
             models.prepare(self.recipe.config(self.stage).chains().values())
         plan = plan_stage(self.recipe, self.stage, models.weights_hash)
         work = StageWork(self.workspace, self.batch, plan, self.log, self.force)
-        upstream = STAGES[STAGES.index(self.stage) - 1] if self.stage != STAGES[0] else ORIGINAL
+        upstream, stages = upstream_of(self.stage), [*read_by(self.stage), self.stage]
         with self.workspace.catalog.read() as session:
             members = members_of(session, self.batch.id)
             ids = [photo.id for photo, _ in members]
-            # What is published tells all that was done to the photo; the matte wants it with its shadow, too.
-            stages = STAGES if self.stage == "publish" else (upstream, self.stage)
-            if self.stage == "matte":
-                stages = (BEFORE_SHADOW, *stages)
-            results = results_of(session, ids, [ORIGINAL, *stages])
+            results = results_of(session, ids, stages)
         outcomes: dict[int, Outcome] = {}
         tasks: list[Task] = []
         for photo, member in members:
@@ -64,9 +60,7 @@ class StageBatch:
                 outcomes[photo.id] = skipped
                 continue
             assert before is not None
-            of_photo = {
-                stage: results[photo.id, stage] for stage in (ORIGINAL, *stages) if (photo.id, stage) in results
-            }
+            of_photo = {stage: results[photo.id, stage] for stage in stages if (photo.id, stage) in results}
             task = task_of(plan, photo, before, of_photo)
             try:
                 settled = self._unchanged(task, work) if plan.is_on else work.pass_through(task)

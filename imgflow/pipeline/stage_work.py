@@ -17,16 +17,13 @@ from imgflow.photos.metadata import PhotoMetadata
 from imgflow.photos.picture import Picture
 from imgflow.pipeline.contact_sheet import make_pair
 from imgflow.pipeline.naming import published_key, stage_key
-from imgflow.pipeline.plan import ORIGINAL, StagePlan, fingerprint
+from imgflow.pipeline.plan import BEFORE_SHADOW, ORIGINAL, StagePlan, fingerprint
 from imgflow.pipeline.rejection import failure_values, forget_rejected, keep_rejected
 from imgflow.pipeline.report import Outcome
 from imgflow.pipeline.run_stage import Step, run_stage
 from imgflow.pipeline.stamping import stamp_of_results
 from imgflow.pipeline.workspace import Workspace
-from imgflow.recipe import STAGES, PublishConfig
-
-BEFORE_SHADOW = STAGES[STAGES.index("shadow") - 1]
-"""What it has left is the photo with its shadow, in which the matte stage finds edges."""
+from imgflow.recipe import PublishConfig
 
 MOST_ATTEMPTS = 2
 """A photo on which the process died this often is marked `crashed`, so that a batch always comes to an end."""

@@ -82,7 +82,19 @@ SMOOTHED = 1.65
 low frequencies in their noise is then so many times that in luma's at least (115 real photos: 1.7 to 2.9). It is about
 1 in noise added to a picture, and in raw files developed with nothing more."""
 
-COLOUR_SHARE = {True: 0.75, False: 1.4}
+
+class ByCamera(NamedTuple):
+    """A value that is one for photos whose colours a camera has smoothed, and another for others."""
+
+    smoothed: float
+    others: float
+
+    def at(self, is_smoothed: bool) -> float:
+        """The value for a photo."""
+        return self.smoothed if is_smoothed else self.others
+
+
+COLOUR_SHARE = ByCamera(smoothed=0.75, others=1.4)
 """The deviation of a colour difference is at most so many times that of luma, in smoothed photos and others; more is
 the product's own colour."""
 
@@ -167,7 +179,7 @@ def noise_of(rgb: NDArray[np.uint8]) -> Noise:
     spectrum = shares / np.maximum(shares[:, 1:].mean(1, keepdims=True), 1e-6)
     softness = _softness(spectrum)
     luma, colours = deviation[:, 0], deviation[:, 1:]
-    share = COLOUR_SHARE[softness >= SMOOTHED]
+    share = COLOUR_SHARE.at(softness >= SMOOTHED)
     if softness < SMOOTHED:  # independent channels: at the lowest frequencies luma has what the colours have
         luma = np.minimum(luma, np.sqrt(softness) * colours.mean(1))
         likely = certain = _certain(tones, luma, luma, unevenness[:, 0])

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imgflow.cores import usable_cores
-from imgflow.stages.denoise.noise_level import OPPONENT, SIDE, FloatArray, Noise
+from imgflow.stages.denoise.noise_level import OPPONENT, SIDE, ByCamera, FloatArray, Noise
 from imgflow.stages.strips import strips
 
 SCALES = 3
@@ -34,10 +34,10 @@ FACTOR_QUIET = 5.0
 """Times the noise's variance that is taken from a coefficient's power at strength 0.5, in blocks with hardly more
 energy than noise."""
 
-KNEE = {True: 2.5, False: 1.5}
+KNEE = ByCamera(smoothed=2.5, others=1.5)
 """Up to how many times the noise's energy that is: in smoothed photos, where noise is uneven, and in others."""
 
-FACTOR_BUSY = {True: 2.5, False: 1.0}
+FACTOR_BUSY = ByCamera(smoothed=2.5, others=1.0)
 """The same in blocks with far more: in smoothed photos, where they have more noise than was measured, and in others,
 where this is Wiener's filter."""
 
@@ -138,7 +138,7 @@ def _shrunk(opponent: FloatArray, noise: Noise, strength: float, scale: int) -> 
     if scale == 0:
         fine = np.sqrt(tones.max(1) * variance[:, _FINE].mean(1))
         variance[1:][fine[1:] < FAINT] = 0
-    most, least = FACTOR_QUIET * 2 * strength, FACTOR_BUSY[noise.is_smoothed] * 2 * strength
+    most, least = FACTOR_QUIET * 2 * strength, FACTOR_BUSY.at(noise.is_smoothed) * 2 * strength
     out = np.empty_like(padded)
     shrink(
         padded,
@@ -147,7 +147,7 @@ def _shrunk(opponent: FloatArray, noise: Noise, strength: float, scale: int) -> 
         COLOUR_STEPS[scale],
         most,
         least,
-        KNEE[noise.is_smoothed],
+        KNEE.at(noise.is_smoothed),
         GRAIN,
         out,
     )

@@ -7,17 +7,17 @@ from imgflow.models.base import Restorer
 from imgflow.photos.picture import Picture
 from imgflow.recipe import DenoiseConfig
 from imgflow.stages.base import StageOutput
-from imgflow.stages.denoise.noise_level import noise_of
+from imgflow.stages.denoise.noise_level import ByCamera, noise_of
 from imgflow.stages.denoise.shrinkage import without_noise
 
-LEAST_NOISE = {True: 1.0, False: 1.5}
-"""Grey levels of certain noise in photos with colours smoothed by a camera, and in others. Less is left alone."""
+LEAST_NOISE = ByCamera(smoothed=1.0, others=1.5)
+"""Grey levels of certain noise. Less is left alone."""
 
 REST = 4.0
 """What the shrinkage has left is smoothed over colour differences of this many times the noise's deviation, times
 `strength`."""
 
-REST_FROM = {True: 0.0, False: 3.3}
+REST_FROM = ByCamera(smoothed=0.0, others=3.3)
 """Grey levels of deviation that do not count for it: in photos with colours smoothed by a camera, and in others, where
 the shrinkage leaves little but texture."""
 
@@ -53,10 +53,10 @@ def denoise(picture: Picture, config: DenoiseConfig, restorer: Restorer | None =
         "noise": round(noise.level, 2),
         "noise_channels": [round(channel, 2) for channel in noise.channels],
     }
-    if noise.certain < LEAST_NOISE[noise.is_smoothed] or config.strength == 0:
+    if noise.certain < LEAST_NOISE.at(noise.is_smoothed) or config.strength == 0:
         return StageOutput(picture, {"method": "none"} | details)
     clean = without_noise(picture.rgb, noise, config.strength)
-    rest = noise.level - REST_FROM[noise.is_smoothed]
+    rest = noise.level - REST_FROM.at(noise.is_smoothed)
     if rest > 0:
         clean = _bilateral(clean, 5, REST * config.strength * rest, sigma_space=5)
     return _output(picture, clean, {"method": "shrinkage"} | details)
