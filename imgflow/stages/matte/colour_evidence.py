@@ -6,7 +6,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imgflow.stages.sizes import scaled_size
-from imgflow.stages.strips import enlarged_at, strips
 
 LONGER_SIDE = 512
 """The local colours are smooth: they are averaged on a copy of at most this longer side, pixels."""
@@ -16,9 +15,6 @@ NEIGHBOURHOOD = 0.03
 
 SURE_POWER = 4
 """Weight of a pixel in the average of the product's colours is the segmenter's alpha to this power."""
-
-PIXELS = 65_536
-"""Pixels worked on at a time."""
 
 LEAST_DIFFERENCE = 0.12
 """Distance between product and ground (RGB, 0 to 1) at which colour counts half, if both are even."""
@@ -64,21 +60,10 @@ def colour_evidence(
     Returns:
         Alpha, and trust, both N, float32, 0 to 1.
     """
-    pixels = rgb.reshape(-1, 3)
+    from imgflow.stages.matte.evidence_kernel import project
+
     alpha, trust = np.empty(where.size, np.float32), np.empty(where.size, np.float32)
-    for some in strips(where.size, PIXELS):
-        own = enlarged_at(colours.product, where[some], rgb.shape)
-        below = enlarged_at(colours.ground, where[some], rgb.shape)
-        line = own[:, :3] - below[:, :3]
-        length = np.einsum("nc,nc->n", line, line)
-        offset = pixels[where[some]] / np.float32(255) - below[:, :3]
-        place = np.clip(np.einsum("nc,nc->n", offset, line) / np.maximum(length, 1e-6), 0, 1)
-        variance = own[:, 3] + below[:, 3] + LEAST_DIFFERENCE**2
-        offset -= place[:, None] * line
-        astray = np.einsum("nc,nc->n", offset, offset)
-        seen = np.minimum(own[:, 4], below[:, 4])
-        alpha[some] = place
-        trust[some] = length / (length + variance) * variance / (variance + 4 * astray) * np.clip(seen / 0.02, 0, 1)
+    project(rgb, colours.product, colours.ground, where, LEAST_DIFFERENCE**2, alpha, trust)
     return alpha, trust
 
 
