@@ -31,7 +31,7 @@ def chroma_weight(rgb: NDArray[np.uint8], where: NDArray[np.int32]) -> float:
         rgb: H x W x 3, uint8.
         where: N flat indices of the pixels that matter.
     """
-    return float(HALVED ** np.clip((SHARP - colour_sharpness(rgb, where)) / (SHARP - SOFT), 0, 1))
+    return float(HALVED ** np.interp(colour_sharpness(rgb, where), (SOFT, SHARP), (1, 0)))
 
 
 def colour_sharpness(rgb: NDArray[np.uint8], where: NDArray[np.int32]) -> float:

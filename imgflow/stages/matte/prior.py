@@ -113,8 +113,7 @@ def contradiction(alpha: NDArray[np.float32], trimap: NDArray[np.uint8]) -> floa
         beside = np.asarray(cv2.dilate((trimap == sure).view(np.uint8), np.ones((3, 3), np.uint8))) > 0
         ends = found[beside & (trimap == UNKNOWN)]
         astray *= float(ends.mean()) if ends.size else 0.0
-    low, high = CONTRADICTED
-    return float(np.clip((astray**0.5 - low) / (high - low), 0, 1))
+    return float(np.interp(astray**0.5, CONTRADICTED, (0, 1)))
 
 
 def prior_alpha(

@@ -40,46 +40,43 @@ def rows(options: Options) -> Iterator[Row]:
 
 def _true_alpha(prepared: Bench, megapixels: float, files: Sequence[Path]) -> Row:
     ran = prepared.run((OURS, PYMATTING), files, 1)
-    raw, ours, theirs = [], [], []
-    for file in files:
-        scene = np.load(file)
-        alpha = scene["alpha"].astype(np.float32) / 255
-        truth = scene["foreground"], alpha
-        raw.append(edge_colour(scene["photo"], alpha, *truth))
-        ours.append(edge_colour(ran[OURS].result(file), alpha, *truth))
-        theirs.append(edge_colour(ran[PYMATTING].result(file), alpha, *truth))
+    given = [np.load(file) for file in files]
+    raw = [_error(file, scene["photo"], scene["alpha"]) for file, scene in zip(files, given, strict=True)]
+    ours, theirs = (
+        [_error(file, ran[way].result(file), scene["alpha"]) for file, scene in zip(files, given, strict=True)]
+        for way in (OURS, PYMATTING)
+    )
     name = f"colour, {len(files)} scenes of {megapixels} MP, true alpha; reference: pymatting's multi-level"
     return timing(name, ran[OURS], ran[PYMATTING], _figures(raw, ours) | _reference(raw, theirs))
 
 
 def _moved_alpha(prepared: Bench, megapixels: float, files: Sequence[Path]) -> Row:
-    folder, moved = prepared.scratch / f"moved-{megapixels}", list[Path]()
+    folder, raw, moved = prepared.scratch / f"moved-{megapixels}", list[dict[str, float]](), list[Path]()
     for file in files:
         scene = np.load(file)
         alpha = (1 - MOVED) * scene["alpha"] + MOVED * np.roll(scene["alpha"], 1, axis=1)
-        moved.append(write(folder, file.stem, photo=scene["photo"], alpha=np.rint(alpha).astype(np.uint8)))
+        alpha = np.rint(alpha).astype(np.uint8)
+        raw.append(_error(file, scene["photo"], alpha))
+        moved.append(write(folder, file.stem, photo=scene["photo"], alpha=alpha))
     ran = prepared.run((OURS,), moved, 1)
-    raw, ours = [], []
-    for file, given in zip(files, moved, strict=True):
-        scene, alpha = np.load(file), np.load(given)["alpha"].astype(np.float32) / 255
-        truth = scene["foreground"], scene["alpha"].astype(np.float32) / 255
-        raw.append(edge_colour(scene["photo"], alpha, *truth))
-        ours.append(edge_colour(ran[OURS].result(given), alpha, *truth))
+    ours = [_error(file, ran[OURS].result(one), np.load(one)["alpha"]) for file, one in zip(files, moved, strict=True)]
     name = f"colour, {len(files)} scenes of {megapixels} MP, true alpha moved by {MOVED} pixels"
     return Row(name, figures=_figures(raw, ours))
 
 
 def _own_alpha(prepared: Bench, megapixels: float, files: Sequence[Path]) -> Row:
     ran = prepared.run((MATTE,), files, 1)
-    raw, ours = [], []
-    for file in files:
-        scene = np.load(file)
-        truth: tuple[Bytes, Floats] = scene["foreground"], scene["alpha"].astype(np.float32) / 255
-        cutout = ran[MATTE].result(file)
-        alpha = cutout[..., 3].astype(np.float32) / 255
-        raw.append(edge_colour(scene["photo"], alpha, *truth))
-        ours.append(edge_colour(cutout[..., :3], alpha, *truth))
+    cutouts = [ran[MATTE].result(file) for file in files]
+    raw = [_error(file, np.load(file)["photo"], cutout[..., 3]) for file, cutout in zip(files, cutouts, strict=True)]
+    ours = [_error(file, cutout[..., :3], cutout[..., 3]) for file, cutout in zip(files, cutouts, strict=True)]
     return Row(f"colour, {len(files)} scenes of {megapixels} MP, own alpha", figures=_figures(raw, ours))
+
+
+def _error(file: Path, colours: Bytes, alpha: Bytes) -> dict[str, float]:
+    """ΔE, by ground, of colours with an alpha (0 to 255) against the truth in a scene's file."""
+    scene = np.load(file)
+    truth: tuple[Bytes, Floats] = scene["foreground"], scene["alpha"].astype(np.float32) / 255
+    return edge_colour(colours, alpha.astype(np.float32) / 255, *truth)
 
 
 def _figures(raw: Sequence[dict[str, float]], ours: Sequence[dict[str, float]]) -> dict[str, float | str]:
