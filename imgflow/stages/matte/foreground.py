@@ -45,11 +45,10 @@ def clean_colours(rgb: NDArray[np.uint8], alpha: NDArray[np.uint8]) -> NDArray[n
     box = box_around(alpha > 0, int(rim) + 2, step=times)
     if box is None:
         return cleaned
-    colours, opacity, found = (np.ascontiguousarray(full[box]) for full in (rgb, alpha, cleaned))
-    soft = _soft(opacity, rim)
-    product, ground = _estimate(colours, opacity, soft, times)
-    finish_colours(colours, opacity, soft, product, ground, found)
-    cleaned[box] = found
+    rows, _ = box  # rows alone are no copies
+    soft = _soft(alpha[rows], rim)
+    product, ground = _estimate(rgb[rows], alpha[rows], soft, times)
+    finish_colours(rgb[rows], alpha[rows], soft, product, ground, cleaned[rows])
     return cleaned
 
 
