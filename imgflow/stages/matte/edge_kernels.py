@@ -74,6 +74,30 @@ def _squared_distance(moments: Any, even: float, most: float) -> Any:
 
 
 @njit(cache=True, nogil=True)
+def mark_contour(alpha: Any, where: Any, crossed: Any) -> None:
+    """Where the contour of one half crosses between one of some pixels and another beside it.
+
+    Args:
+        alpha: H x W, float32.
+        where: N flat indices, int32.
+        crossed: H x W, uint8, written: as `hold_to_contour` takes it; 0 elsewhere, as given.
+    """
+    height, width = alpha.shape
+    half = np.float32(0.5)
+    for i in range(len(where)):
+        y, x = where[i] // width, where[i] % width
+        inside = alpha[y, x] >= half
+        if x + 1 < width and (alpha[y, x + 1] >= half) != inside:
+            crossed[y, x] |= 1
+        if y + 1 < height and (alpha[y + 1, x] >= half) != inside:
+            crossed[y, x] |= 2
+        if x > 0 and (alpha[y, x - 1] >= half) != inside:
+            crossed[y, x - 1] |= 1
+        if y > 0 and (alpha[y - 1, x] >= half) != inside:
+            crossed[y - 1, x] |= 2
+
+
+@njit(cache=True, nogil=True)
 def hold_to_contour(alpha: Any, crossed: Any, where: Any, reach: int, play: float, held: Any, slope: Any) -> None:
     """Limits alpha to a ramp across the contour of one half, as steep as the contour is at its steepest within reach.
 

@@ -72,25 +72,26 @@ def firm_edges(rgb: NDArray[np.uint8], trimap: NDArray[np.uint8], alpha: NDArray
     Args:
         rgb: h x w x 3, uint8: the photo or a smaller copy, on which haze is tested.
         trimap: H x W, uint8: only what is UNKNOWN is changed.
-        alpha: H x W, 0 to 1, as solved.
+        alpha: H x W, 0 to 1, as solved; it is changed in place.
 
     Returns:
-        H x W, 0 to 1; `alpha` itself if there is nothing to do.
+        `alpha`.
     """
-    from imgflow.stages.matte.edge_kernels import hold_to_contour
+    from imgflow.stages.matte.edge_kernels import hold_to_contour, mark_contour
 
-    where = np.flatnonzero(trimap == UNKNOWN).astype(np.int32)
-    where = where[np.abs(alpha.ravel()[where] - np.float32(0.5)) < 0.5 - TOUCH]
+    unknown = np.flatnonzero(trimap == UNKNOWN).astype(np.int32)
+    where = unknown[np.abs(alpha.ravel()[unknown] - np.float32(0.5)) < 0.5 - TOUCH]
     if where.size == 0:
         return alpha
     share = enlarged_at(_firmness(rgb, alpha), where, alpha.shape)
     where, share = where[share > 0], share[share > 0]
     held, slope = np.empty(where.size, np.float32), np.empty(where.size, np.float32)
-    hold_to_contour(alpha, _crossed(alpha), where, REACH, PLAY, held, slope)
+    crossed = np.zeros(alpha.shape, np.uint8)
+    mark_contour(alpha, unknown, crossed)
+    hold_to_contour(alpha, crossed, where, REACH, PLAY, held, slope)
     share *= _between(slope, SLOWEST)
-    result = alpha.copy()
-    result.ravel()[where] += share * (held - alpha.ravel()[where])
-    return result
+    alpha.ravel()[where] += share * (held - alpha.ravel()[where])
+    return alpha
 
 
 def _firmness(rgb: NDArray[np.uint8], alpha: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -118,15 +119,6 @@ def _firmness(rgb: NDArray[np.uint8], alpha: NDArray[np.float32]) -> NDArray[np.
     both = cv2.resize(np.dstack([weighted, haze]), size, interpolation=cv2.INTER_AREA)
     told = np.asarray(cv2.GaussianBlur(both, (0, 0), TOGETHER * max(size)), np.float32)
     return 1 - _between((told[..., 0] + FIRM * NO_HAZE) / (told[..., 1] + NO_HAZE), (FIRM, SOFT))
-
-
-def _crossed(alpha: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """H x W: 1 where one half lies between a pixel and that to the right, 2 where between it and that below."""
-    inside = (alpha >= 0.5).view(np.uint8)
-    crossed = np.zeros(alpha.shape, np.uint8)
-    np.bitwise_xor(inside[:, :-1], inside[:, 1:], out=crossed[:, :-1])
-    crossed[:-1] |= (inside[:-1] ^ inside[1:]) << 1
-    return crossed
 
 
 def _between(values: NDArray[Any], bounds: tuple[float, float]) -> NDArray[np.float32]:
