@@ -170,8 +170,8 @@ def hold_to_contour(
                     closest = min(closest, distance)
                     across = _across(alpha, row, column, down)
                     aside = across + part * (_across(alpha, below, right, down) - across)
-                    steepest = max(steepest, np.sqrt((here - there) ** 2 + aside * aside))
-        steepness = min(steepest, one) if steepest > 0 else one
+                    steepest = max(steepest, (here - there) ** 2 + aside * aside)
+        steepness = min(np.sqrt(steepest), one) if steepest > 0 else one
         place = side * np.sqrt(closest)
         place += trust[i] * (smooth[i] - place)
         lowest = min(max(half + (place - shift) * steepness, zero), one)

@@ -30,8 +30,8 @@ TOUCH = 0.01
 SURELY = 0.1
 """Alpha up to which a pixel is one of those that tell how the ground looks; the product the same."""
 
-BESIDE_CONTOUR = 1.5
-"""Distance to the contour from which on alpha between 0 and 1 is haze, pixels of that copy. Nearer, they are mixed."""
+BESIDE_CONTOUR = 2
+"""Steps from the contour within which alpha between 0 and 1 is no haze but mixed, pixels of that copy."""
 
 AROUND = 0.01, 5
 """Half side of the window that tells how a side looks nearby, as a share of the longer side; and the least, pixels."""
@@ -104,8 +104,8 @@ def firm_edges(rgb: NDArray[np.uint8], trimap: NDArray[np.uint8], alpha: NDArray
 
     from imgflow.stages.matte.edge_kernels import hold_to_contour, mark_contour
 
-    unknown = np.flatnonzero(trimap == UNKNOWN).astype(np.int32)
-    where = unknown[np.abs(alpha.ravel()[unknown] - np.float32(0.5)) < 0.5 - TOUCH]
+    where = np.flatnonzero(trimap == UNKNOWN).astype(np.int32)
+    where = where[np.abs(alpha.ravel()[where] - np.float32(0.5)) < 0.5 - TOUCH]
     if where.size == 0:
         return alpha
     small = at_most_side(rgb, LONGER_SIDE)
@@ -117,7 +117,7 @@ def firm_edges(rgb: NDArray[np.uint8], trimap: NDArray[np.uint8], alpha: NDArray
     if noise.any():
         place[noise] = enlarged_at(_smoothed_places(opacity), where[noise], alpha.shape) * max(alpha.shape)
     crossed = np.zeros(alpha.shape, np.uint8)
-    mark_contour(alpha, unknown, crossed)
+    mark_contour(alpha, where, crossed)
     held, slope = np.empty(where.size, np.float32), np.empty(where.size, np.float32)
     hold_to_contour(alpha, crossed, where, place, alike, REACH, PLAY, held, slope)
     share *= np.maximum(_between(slope, SLOWEST), alike)
@@ -133,9 +133,8 @@ def _firmness(rgb: NDArray[np.uint8], opacity: NDArray[np.float32]) -> NDArray[n
 
     haze = np.minimum(opacity, 1 - opacity)
     inside = (opacity >= 0.5).view(np.uint8)
-    for side in (inside, 1 - inside):
-        beside = np.asarray(cv2.distanceTransform(side, cv2.DIST_L2, 5))
-        haze[(beside > 0) & (beside <= BESIDE_CONTOUR + 0.5)] = 0
+    cross = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
+    haze[cv2.morphologyEx(inside, cv2.MORPH_GRADIENT, cross, iterations=BESIDE_CONTOUR) > 0] = 0
     hazy = np.flatnonzero(haze > TOUCH).astype(np.int32)
     amount, distance = haze.ravel()[hazy], np.empty(hazy.size, np.float32)
     share, least = AROUND
