@@ -144,7 +144,7 @@ def hold_to_contour(
         trust: N, float32, 0 to 1: how far that one counts.
         reach: pixels.
         play: pixels by which the ramp may be moved either way; alpha between the two ramps stays as it is.
-        held: N, float32, written: alpha; 0 or 1 where there is no contour within reach.
+        held: N, float32, written: alpha; 0 or 1 where no contour is within reach.
         slope: N, float32, written: how steep the ramp is, per pixel, at most 1; 1 where there is no contour.
     """
     height, width = alpha.shape
