@@ -74,7 +74,64 @@ def _squared_distance(moments: Any, even: float, most: float) -> Any:
 
 
 @njit(cache=True, nogil=True)
-def hold_to_contour(alpha: Any, crossed: Any, where: Any, reach: int, play: float, held: Any, slope: Any) -> None:
+def contrast(rgb: Any, inside: Any, where: Any, reach: int, told: Any) -> None:
+    """Difference of the mean colours of both sides of a contour around some of its pixels.
+
+    Args:
+        rgb: h x w x 3, uint8.
+        inside: h x w, uint8: 1 on one side of the contour, 0 on the other.
+        where: N flat indices, int32.
+        reach: half side of the window, pixels.
+        told: N, float32, written: root mean square of the three channels' differences, levels of 255; 0 where there is
+            but one side.
+    """
+    height, width = inside.shape
+    sums = np.empty((2, 4), np.float32)
+    for i in range(len(where)):
+        y, x = where[i] // width, where[i] % width
+        sums[:] = 0
+        for row in range(max(y - reach, 0), min(y + reach, height - 1) + 1):
+            for column in range(max(x - reach, 0), min(x + reach, width - 1) + 1):
+                side = inside[row, column]
+                sums[side, 0] += rgb[row, column, 0]
+                sums[side, 1] += rgb[row, column, 1]
+                sums[side, 2] += rgb[row, column, 2]
+                sums[side, 3] += 1
+        told[i] = 0
+        if min(sums[0, 3], sums[1, 3]) > 0:
+            for channel in range(3):
+                told[i] += (sums[0, channel] / sums[0, 3] - sums[1, channel] / sums[1, 3]) ** 2
+            told[i] = np.sqrt(told[i] / np.float32(3))
+
+
+@njit(cache=True, nogil=True)
+def mark_contour(alpha: Any, where: Any, crossed: Any) -> None:
+    """Where the contour of one half crosses between one of some pixels and another beside it.
+
+    Args:
+        alpha: H x W, float32.
+        where: N flat indices, int32.
+        crossed: H x W, uint8, written: as `hold_to_contour` takes it; 0 elsewhere, as given.
+    """
+    height, width = alpha.shape
+    half = np.float32(0.5)
+    for i in range(len(where)):
+        y, x = where[i] // width, where[i] % width
+        inside = alpha[y, x] >= half
+        if x + 1 < width and (alpha[y, x + 1] >= half) != inside:
+            crossed[y, x] |= 1
+        if y + 1 < height and (alpha[y + 1, x] >= half) != inside:
+            crossed[y, x] |= 2
+        if x > 0 and (alpha[y, x - 1] >= half) != inside:
+            crossed[y, x - 1] |= 1
+        if y > 0 and (alpha[y - 1, x] >= half) != inside:
+            crossed[y - 1, x] |= 2
+
+
+@njit(cache=True, nogil=True)
+def hold_to_contour(
+    alpha: Any, crossed: Any, where: Any, smooth: Any, trust: Any, reach: int, play: float, held: Any, slope: Any
+) -> None:
     """Limits alpha to a ramp across the contour of one half, as steep as the contour is at its steepest within reach.
 
     The contour crosses between pixels side by side, at the place that linear interpolation tells.
@@ -83,9 +140,11 @@ def hold_to_contour(alpha: Any, crossed: Any, where: Any, reach: int, play: floa
         alpha: H x W, float32, 0 to 1.
         crossed: H x W, uint8: 1 if the contour crosses between a pixel and that to the right, plus 2 if to that below.
         where: N flat indices, int32.
+        smooth: N, float32: distance to another contour, pixels, positive inside.
+        trust: N, float32, 0 to 1: how far that one counts.
         reach: pixels.
         play: pixels by which the ramp may be moved either way; alpha between the two ramps stays as it is.
-        held: N, float32, written: alpha; 0 or 1 where there is no contour within reach.
+        held: N, float32, written: alpha; 0 or 1 where no contour is within reach.
         slope: N, float32, written: how steep the ramp is, per pixel, at most 1; 1 where there is no contour.
     """
     height, width = alpha.shape
@@ -111,9 +170,10 @@ def hold_to_contour(alpha: Any, crossed: Any, where: Any, reach: int, play: floa
                     closest = min(closest, distance)
                     across = _across(alpha, row, column, down)
                     aside = across + part * (_across(alpha, below, right, down) - across)
-                    steepest = max(steepest, np.sqrt((here - there) ** 2 + aside * aside))
-        steepness = min(steepest, one) if steepest > 0 else one
+                    steepest = max(steepest, (here - there) ** 2 + aside * aside)
+        steepness = min(np.sqrt(steepest), one) if steepest > 0 else one
         place = side * np.sqrt(closest)
+        place += trust[i] * (smooth[i] - place)
         lowest = min(max(half + (place - shift) * steepness, zero), one)
         highest = min(max(half + (place + shift) * steepness, zero), one)
         held[i] = min(max(alpha[y, x], lowest), highest)
