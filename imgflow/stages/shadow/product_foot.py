@@ -60,7 +60,7 @@ def without_foot(likely: NDArray[np.float32], light: Light, ground: NDArray[np.b
     for _ in range(int(REACH * longer).bit_length()):
         foot.ravel()[there] |= foot.ravel()[further[there]]
         further[there] = further[further[there]]
-    foot = np.asarray(cv2.morphologyEx(foot, cv2.MORPH_OPEN, np.ones((5, 5), np.uint8)), np.uint8)
+    foot = np.asarray(cv2.morphologyEx(foot, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8)), np.uint8)
     foot = np.asarray(cv2.morphologyEx(foot, cv2.MORPH_CLOSE, np.ones((5, 5), np.uint8)), np.uint8)
     _, labels, boxes, _ = cv2.connectedComponentsWithStats(foot)
     large = np.asarray(boxes)[:, cv2.CC_STAT_AREA] > (LEAST * longer) ** 2
