@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from imgflow.recipe import ShadowConfig
 from imgflow.stages.colour import greatest_of, mean_of
 from imgflow.stages.shadow.cast_shadow import find_shadow
-from imgflow.stages.shadow.ground_light import Light, measure_light, middle_row
+from imgflow.stages.shadow.ground_light import Light, measure_light
 from imgflow.stages.shadow.product_edge import ProductEdge, doubt, edge_of, follow_ground
 from imgflow.stages.shadow.product_foot import without_foot
 from imgflow.stages.shadow.things import without_things
@@ -23,8 +23,8 @@ MOST_DOUBT = 0.1
 DARKEST = 40.0
 """Grey levels. A backdrop darker than this hides its shadows by itself."""
 
-LEAST_LIT = 0.82
-"""Share of the ground near the product, from its middle downwards, that must be lit as fitted or in shadow."""
+LEAST_LIT = 0.78
+"""Share of the ground near the product, beside its lowest quarter and below, that must be lit as fitted or shaded."""
 
 NEAR = 0.15
 """How far that is, as a share of the longer side."""
@@ -108,12 +108,12 @@ def find_ground(rgb: NDArray[np.uint8], likely: NDArray[np.float32], config: Sha
 
 
 def _fit(light: Light, gain: NDArray[np.float32], clear: NDArray[np.bool_]) -> float:
-    """Share of the clear ground beside and below the product's lower half that is lit, or in the shadow."""
+    """Share of the clear ground beside and below the product's lowest quarter that is lit, or in the shadow."""
     import cv2
 
     distance = np.asarray(cv2.distanceTransform(clear.astype(np.uint8), cv2.DIST_L2, 3))
     near = clear & (distance < NEAR * max(clear.shape))
-    near[: middle_row(clear)] = False
+    near[: light.foot] = False
     return float((light.lit | (mean_of(gain) > 0))[near].mean()) if near.any() else 0.0
 
 

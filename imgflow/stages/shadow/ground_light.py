@@ -44,6 +44,10 @@ class Light(NamedTuple):
     """h x w: clear ground that is as bright as the light says."""
     tolerance: float
     """Natural logarithm, up to which that is so."""
+    middle: int
+    """The row halfway down the product: what lies higher up may be a wall or what is behind the ground."""
+    foot: int
+    """The row a quarter above the product's lower end: what is lower is what it stands on."""
     corrected: float
     """Natural logarithm, root mean square: by how much lit ground beside the product's lower half had to be corrected,
     and where none is seen may have to be."""
@@ -75,16 +79,22 @@ def measure_light(tones: NDArray[np.float32], clear: NDArray[np.bool_]) -> Light
         surface = surface - _spread_out(off, sure, sigma * longer)
         tolerance = _tolerance(1.4826 * float(np.median(np.abs(surface - smooth).mean(2)[sure])))
     lit = clear & (greatest_of(np.abs(surface - smooth)) < tolerance)
-    near = lit & (away < NEIGHBOURHOOD * longer)
-    near[: middle_row(clear)] = False
+    near, middle = lit & (away < NEIGHBOURHOOD * longer), middle_row(clear)
+    near[:middle] = False
     corrected = float(np.sqrt(np.square(mean_of(surface - fitted)[near]).mean())) if near.any() else 0.0
-    return Light(surface, surface - tones, lit, tolerance, corrected)
+    return Light(surface, surface - tones, lit, tolerance, middle, foot_row(clear), corrected)
 
 
 def middle_row(clear: NDArray[np.bool_]) -> int:
     """The row halfway down what is not clear of the product; 0 if all is clear."""
     rows = np.flatnonzero((~clear).any(1))
     return int(rows[0] + rows[-1]) // 2 if rows.size else 0
+
+
+def foot_row(clear: NDArray[np.bool_]) -> int:
+    """The row three quarters down what is not clear of the product; 0 if all is clear."""
+    rows = np.flatnonzero((~clear).any(1))
+    return int(rows[0] + 3 * rows[-1]) // 4 if rows.size else 0
 
 
 def _tolerance(spread: float) -> float:

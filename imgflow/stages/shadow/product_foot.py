@@ -13,7 +13,10 @@ EDGE, EDGE_OF_HUE = 0.06, 0.03
 """Natural logarithm: least step, of a channel and of a channel against the mean of all."""
 
 BEYOND_GRAIN = 4.0
-"""Times the usual step on lit ground that it must be."""
+"""Times the usual step on lit ground that it must be; and more than all but a hundredth of those steps."""
+
+GREY_LEVELS = 2.0
+"""That it must be, too: in the dark a few make a large step of the logarithm."""
 
 SHARP = 0.65
 """Share of the change over seven pixels that an edge makes over three. A contact shadow is softer, however dark."""
@@ -48,7 +51,7 @@ def without_foot(likely: NDArray[np.float32], light: Light, ground: NDArray[np.b
     place[seen_from[product]] = np.flatnonzero(product)
     source = place[seen_from.ravel()[there]]
     missing = np.asarray(cv2.GaussianBlur(light.missing, (0, 0), 0.7), np.float32)
-    foot = _edges(missing, light.lit).astype(np.uint8)
+    foot = _edges(missing, light.lit, np.float32(GREY_LEVELS) * np.exp(mean_of(missing - light.tones))).astype(np.uint8)
     foot[~ground | (away >= REACH * longer)] = 0
     further = np.arange(foot.size)
     onwards = _further(there, source, ground.shape)
@@ -65,8 +68,8 @@ def without_foot(likely: NDArray[np.float32], light: Light, ground: NDArray[np.b
     return ground & ~large[np.asarray(labels, np.int32)]
 
 
-def _edges(missing: NDArray[np.float32], lit: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """h x w: where tone or hue changes at once."""
+def _edges(missing: NDArray[np.float32], lit: NDArray[np.bool_], coarse: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """h x w: where tone or hue changes at once, and by more than grey levels do (`coarse`, natural logarithm)."""
     import cv2
 
     edges = np.zeros(lit.shape, bool)
@@ -75,9 +78,10 @@ def _edges(missing: NDArray[np.float32], lit: NDArray[np.bool_]) -> NDArray[np.b
             np.asarray(cv2.dilate(values, square)) - np.asarray(cv2.erode(values, square))
             for square in (np.ones((3, 3), np.uint8), np.ones((7, 7), np.uint8))
         )
-        usual = np.median(near[lit][::SAMPLED], axis=0) if lit.any() else np.zeros(3)
-        step = np.maximum(least, BEYOND_GRAIN * usual).astype(np.float32)
-        edges |= greatest_of(np.minimum(near - step, near - SHARP * wide)) > 0
+        usual, rare = np.percentile(near[lit][::SAMPLED], (50, 99), axis=0) if lit.any() else np.zeros((2, 3))
+        step = np.maximum(np.maximum(least, BEYOND_GRAIN * usual), rare).astype(np.float32)
+        above = near - np.maximum(step, coarse[..., None])
+        edges |= greatest_of(np.minimum(above, near - SHARP * wide)) > 0
     return edges
 
 

@@ -21,7 +21,8 @@ TELLING = 0.1
 """Natural logarithm: a darkness from which on it tells the shadow's tint."""
 
 BESIDE = 0.05
-"""How far from the product it does so, as a share of the longer side: further off darkness may be the ground's own."""
+"""How far from the product's lowest quarter it does so, as a share of the longer side: further off or higher up it may
+be the ground's own darkness, or a wall."""
 
 LEAST_TELLING = 50
 """Pixels of the small copy that must do so."""
@@ -31,7 +32,7 @@ DOUBT = (0.6, 1.2), (0.6, 0.05)
 no edge that one sees. Depths (natural logarithm), and the answers up to which they count."""
 
 WIDE, BLACK = 5, 0.7
-"""Times as wide may be what stands out by more than this (natural logarithm): a black thing on the ground."""
+"""Times as wide may be what stands out by that much more (natural logarithm): a black thing on the ground."""
 
 SHARP = 0.5
 """Share of that by which a thing's side rises over two pixels. A narrow shadow's sides are softer."""
@@ -70,12 +71,14 @@ def without_things(
         & (depth > max(TELLING, 3 * uneven))
         & (greatest_of(np.abs(excess)) < TINT + MOST_TINT * dark)
     )
+    telling[: light.foot] = False
     tint = np.zeros(3, np.float32)
     if telling.sum() > LEAST_TELLING:
         tint = np.median(excess[telling] / depth[telling][:, None], axis=0).astype(np.float32)
     off = greatest_of(np.abs(excess - tint * dark[..., None]))
-    usual = float(np.median(off[light.lit])) if light.lit.any() else 0.0
-    strange = ground & ((off > max(TINT, 4 * usual) + TINT_OF_DEPTH * dark) | (depth > DEEPEST))
+    lit = off[light.foot :][light.lit[light.foot :]]
+    usual, rare = np.percentile(lit, (50, 99)) if lit.size else (0.0, 0.0)
+    strange = ground & ((off > max(TINT, 4 * usual, rare) + TINT_OF_DEPTH * dark) | (depth > DEEPEST))
     doubted = np.interp(dark, *DOUBT).astype(np.float32)
     strange |= ground & (likely > doubted)
     strange |= ground & (depth < -3 * light.tolerance)
@@ -91,7 +94,7 @@ def narrow_things(
     filled = nearest(depth[..., None], ground)[..., 0]
     across = np.asarray(cv2.dilate(filled, SQUARE)) - np.asarray(cv2.erode(filled, SQUARE))
     things = np.zeros(depth.shape, np.uint8)
-    for radius, stands_out in ((narrow, least), (WIDE * narrow, BLACK)):
+    for radius, stands_out in ((narrow, least), (WIDE * narrow, BLACK + least)):
         square = np.ones((2 * radius + 1,) * 2, np.uint8)
         above = filled - np.asarray(cv2.morphologyEx(filled, cv2.MORPH_OPEN, square), np.float32)
         if lit.any():

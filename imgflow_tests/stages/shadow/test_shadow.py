@@ -91,6 +91,22 @@ def test_a_textured_table_without_a_shadow_stays(pattern):
     assert np.array_equal(run(shadowed).picture.rgb, shadowed.rgb)
 
 
+def test_a_dark_wall_behind_a_rough_ground_stays_and_the_shadow_goes():
+    shadowed = on_a_table((1.2, 1.2), shadow=0.5)
+    rows = np.arange(480)[:, None, None]
+    falls = np.clip((rows - 220) / 60, 0, 1) * (shadowed.alpha == 0)[..., None]
+    random = np.random.default_rng(7)
+    haze = cv2.GaussianBlur(random.normal(0, 1, (480, 640)), (0, 0), 9)
+    wall = np.float32([170, 140, 110]) * np.exp(-0.6 + 0.04 * (haze / haze.std()))[..., None]
+    lit = np.where((rows < 180) & (shadowed.alpha == 0)[..., None], wall, shadowed.clean)
+    rgb, clean = (np.rint(lit + falls * (np.float32(photo) - lit)).astype(np.uint8) for photo in (shadowed.rgb, lit))
+    output = remove_shadow(Picture(rgb), ShadowConfig(), BlurredTruth(shadowed.alpha, 320)).picture.rgb
+    on_ground = shadowed.shadow & (rows[..., 0] > 250)
+    before, after = delta_e(rgb, clean), delta_e(output, clean)
+    assert after[on_ground].mean() < 0.5 * before[on_ground].mean()
+    assert delta_e(output, rgb)[:170].mean() < 0.1
+
+
 def test_a_dark_stretch_that_goes_through_the_photo_is_no_shadow():
     shadowed = scene(box(480, 640))
     rgb = shadowed.rgb.copy()
