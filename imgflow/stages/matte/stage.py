@@ -196,7 +196,8 @@ def _quantise(alpha: NDArray[np.float32]) -> NDArray[np.uint8]:
     import cv2
 
     stretch = 255 / 0.98
-    return np.asarray(cv2.addWeighted(alpha, stretch, alpha, 0, -0.01 * stretch, dtype=cv2.CV_8U), np.uint8)
+    offset = 1e-4 - 0.01 * stretch  # in single precision one half would else be 127 now and then
+    return np.asarray(cv2.addWeighted(alpha, stretch, alpha, 0, offset, dtype=cv2.CV_8U), np.uint8)
 
 
 def _extend_colours(rgb: NDArray[np.uint8], alpha: NDArray[np.uint8]) -> NDArray[np.uint8]:
