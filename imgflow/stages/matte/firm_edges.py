@@ -155,7 +155,7 @@ def _likeness(rgb: NDArray[np.uint8], opacity: NDArray[np.float32]) -> NDArray[n
 
     inside = (opacity >= 0.5).view(np.uint8)
     contour = inside - np.asarray(cv2.erode(inside, np.ones((3, 3), np.uint8)), np.uint8)
-    where = np.flatnonzero(contour).astype(np.int32)
+    where = np.flatnonzero(contour.view(np.bool_)).astype(np.int32)
     difference = np.empty(where.size, np.float32)
     contrast(rgb, inside, where, ACROSS, difference)
     squares, present = np.zeros(opacity.shape, np.float32), contour.astype(np.float32)

@@ -64,10 +64,10 @@ def measure_light(tones: NDArray[np.float32], clear: NDArray[np.bool_]) -> Light
     """
     import cv2
 
-    longer = max(clear.shape)
+    longer, middle = max(clear.shape), _row_down(clear, 2)
     smooth = _within(tones, clear, TEXTURE * longer)
     away = np.asarray(cv2.distanceTransform(clear.astype(np.uint8), cv2.DIST_L2, 3), np.float32)
-    fitted, spread = _fit(smooth, clear, _importance(clear, away))
+    fitted, spread = _fit(smooth, clear, _importance(away, middle), middle)
     surface, tolerance = fitted, _tolerance(spread)
     for sigma in CORRECTIONS:
         off = surface - smooth
@@ -79,37 +79,31 @@ def measure_light(tones: NDArray[np.float32], clear: NDArray[np.bool_]) -> Light
         surface = surface - _spread_out(off, sure, sigma * longer)
         tolerance = _tolerance(1.4826 * float(np.median(np.abs(surface - smooth).mean(2)[sure])))
     lit = clear & (greatest_of(np.abs(surface - smooth)) < tolerance)
-    near, middle = lit & (away < NEIGHBOURHOOD * longer), middle_row(clear)
+    near = lit & (away < NEIGHBOURHOOD * longer)
     near[:middle] = False
     corrected = float(np.sqrt(np.square(mean_of(surface - fitted)[near]).mean())) if near.any() else 0.0
-    return Light(surface, surface - tones, lit, tolerance, middle, foot_row(clear), corrected)
+    return Light(surface, surface - tones, lit, tolerance, middle, _row_down(clear, 3), corrected)
 
 
-def middle_row(clear: NDArray[np.bool_]) -> int:
-    """The row halfway down what is not clear of the product; 0 if all is clear."""
+def _row_down(clear: NDArray[np.bool_], quarters: int) -> int:
+    """The row so many quarters down what is not clear of the product; 0 if all is clear."""
     rows = np.flatnonzero((~clear).any(1))
-    return int(rows[0] + rows[-1]) // 2 if rows.size else 0
-
-
-def foot_row(clear: NDArray[np.bool_]) -> int:
-    """The row three quarters down what is not clear of the product; 0 if all is clear."""
-    rows = np.flatnonzero((~clear).any(1))
-    return int(rows[0] + 3 * rows[-1]) // 4 if rows.size else 0
+    return int((4 - quarters) * rows[0] + quarters * rows[-1]) // 4 if rows.size else 0
 
 
 def _tolerance(spread: float) -> float:
     return float(np.clip(SPREADS * spread, LEAST_TOLERANCE, MOST_TOLERANCE))
 
 
-def _importance(clear: NDArray[np.bool_], away: NDArray[np.float32]) -> NDArray[np.float32]:
+def _importance(away: NDArray[np.float32], middle: int) -> NDArray[np.float32]:
     """What is near the product counts, and what is beside or below it more than what is above."""
-    near = np.exp(-((away / np.float32(NEIGHBOURHOOD * max(clear.shape))) ** 2))
-    near[: middle_row(clear)] *= np.float32(ASIDE)
+    near = np.exp(-((away / np.float32(NEIGHBOURHOOD * max(away.shape))) ** 2))
+    near[:middle] *= np.float32(ASIDE)
     return near
 
 
 def _fit(
-    smooth: NDArray[np.float32], clear: NDArray[np.bool_], importance: NDArray[np.float32]
+    smooth: NDArray[np.float32], clear: NDArray[np.bool_], importance: NDArray[np.float32], middle: int
 ) -> tuple[NDArray[np.float32], float]:
     """The surface, h x w x 3, and the standard deviation of lit ground around it."""
     height, width = clear.shape
@@ -117,7 +111,7 @@ def _fit(
     places = np.flatnonzero(clear)
     places = places[:: max(1, places.size // 12_000)]
     rows, columns = np.divmod(places, width)
-    bend = y[middle_row(clear)]
+    bend = y[middle]
     terms = _terms(y[rows], x[columns], bend).astype(np.float64)
     values = smooth.reshape(-1, 3)[places].astype(np.float64)
     counts = importance.ravel()[places].astype(np.float64)
