@@ -13,13 +13,16 @@ import psutil
 
 LIBRARIES = (
     "OMP_NUM_THREADS",
-    "OPENBLAS_NUM_THREADS",
     "MKL_NUM_THREADS",
     "VECLIB_MAXIMUM_THREADS",
     "NUMBA_NUM_THREADS",
     "OPENCV_FOR_THREADS_NUM",
 )
 """The variables from which the libraries take their number of threads, once, when they are imported."""
+
+ALONE = ("OPENBLAS_NUM_THREADS",)
+"""The same of NumPy's BLAS, which gets one thread: matrices are small here, and its others would spin while they wait
+(2 % of all processor time of a folder)."""
 
 
 @functools.cache
@@ -44,7 +47,8 @@ def thread_variables(threads: int = 0) -> dict[str, str]:
 
     What the user has set himself stays.
     """
-    return {name: str(threads or usable_cores()) for name in LIBRARIES if name not in os.environ}
+    numbers = dict.fromkeys(LIBRARIES, threads or usable_cores()) | dict.fromkeys(ALONE, 1)
+    return {name: str(number) for name, number in numbers.items() if name not in os.environ}
 
 
 def _container_cores(root: Path = Path("/sys/fs/cgroup")) -> int:

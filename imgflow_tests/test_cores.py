@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from imgflow import cores
-from imgflow.cores import LIBRARIES, thread_variables, usable_cores
+from imgflow.cores import ALONE, LIBRARIES, thread_variables, usable_cores
 
 
 @pytest.fixture(autouse=True)
 def afresh(monkeypatch: pytest.MonkeyPatch):
-    for name in LIBRARIES:
+    for name in (*LIBRARIES, *ALONE):
         monkeypatch.delenv(name, raising=False)
     usable_cores.cache_clear()
     yield
@@ -48,9 +48,13 @@ def test_the_libraries_obey():
     assert done.stdout.split() == ["1", "1"], done.stderr
 
 
+def test_blas_has_one_thread():
+    assert thread_variables(3) == dict.fromkeys(LIBRARIES, "3") | dict.fromkeys(ALONE, "1")
+
+
 def test_what_the_user_has_set_stays(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     assert usable_cores() == 1
     variables = thread_variables()
     assert "OMP_NUM_THREADS" not in variables and set(variables.values()) == {"1"}
-    assert set(thread_variables(3).values()) == {"3"}
+    assert "OMP_NUM_THREADS" not in thread_variables(3)
