@@ -57,6 +57,10 @@ MOST_GROUNDLESS = 0.03
 """Share of the product's area up to which holes that are nothing but doubts are none (a print, an eye). What shows more
 of them is see-through."""
 
+DOT = 1e-3
+"""Share of the product's area up to which a hole beside a doubt is part of it: where no look saw product, but none saw
+ground."""
+
 LEAST_ODDS = 0.02
 """The segmenter's values are taken for no surer than this."""
 
@@ -83,12 +87,15 @@ def decide_doubts(rgb: NDArray[np.uint8], mask: NDArray[np.float32], seen: Looks
     around = np.asarray(cv2.GaussianBlur(small, (0, 0), AROUND * max(size)), np.float32)
     decided = mask.copy()
     decided[deep] = enlarged(around, mask.shape)[deep] > 0  # the sign of a mean over doubts is all it takes
-    decided[deep & _groundless(decided, belief)] = 1
+    decided[_groundless(decided, belief, deep)] = 1
     return decided
 
 
-def _groundless(decided: NDArray[np.float32], belief: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """H x W: holes in the product without a place where the segmenter sees ground, if they are hardly any of it."""
+def _groundless(
+    decided: NDArray[np.float32], belief: NDArray[np.float32], deep: NDArray[np.bool_]
+) -> NDArray[np.bool_]:
+    """H x W: doubts in holes of the product without a place where the segmenter sees ground, if those are hardly any of
+    it; and all of such a hole that is a dot beside a doubt."""
     import cv2
 
     number, found = cv2.connectedComponents((decided < 0.5).view(np.uint8), connectivity=4)
@@ -98,8 +105,11 @@ def _groundless(decided: NDArray[np.float32], belief: NDArray[np.float32]) -> ND
     holes[np.unique(labels[belief < TRACE])] = False
     for border in (labels[0], labels[-1], labels[:, 0], labels[:, -1]):
         holes[border] = False
-    inside = holes[labels]
-    return inside & (np.count_nonzero(inside) < MOST_GROUNDLESS * np.count_nonzero(decided >= 0.5))
+    inside, product = holes[labels], np.count_nonzero(decided >= 0.5)
+    dots = holes & (np.bincount(labels.ravel(), None, number) < DOT * product)
+    beside = np.zeros(number, bool)
+    beside[np.unique(labels[cv2.dilate(deep.view(np.uint8), np.ones((3, 3), np.uint8)) > 0])] = True
+    return inside & (deep | (dots & beside)[labels]) & (np.count_nonzero(inside) < MOST_GROUNDLESS * product)
 
 
 def _no_edges(mask: NDArray[np.float32], seen: Looks, band: float) -> NDArray[np.bool_]:

@@ -69,6 +69,15 @@ def test_what_looks_believe_in_stays_where_it_shows_the_ground_s_colour():
     assert (decide_doubts(rgb, mask, seen, 2.0)[HANDLE][8:-8, 8:-8] > 0.9).all()
 
 
+@pytest.mark.parametrize(("core", "hole"), [(0.25, False), (0.05, True)])
+def test_no_dot_is_left_where_all_looks_doubted_unless_they_saw_ground(core, hole):
+    rgb, _ = photo((*HANDLE, PRODUCT, 0))
+    mask, seen = disputed(0.4, True)
+    dot = slice(92, 96), slice(226, 230)
+    mask[dot], seen.belief[dot], seen.split[dot] = 0.0, core, False
+    assert (decide_doubts(rgb, mask, seen, 2.0)[dot][1:-1, 1:-1] < 0.5).all() == hole
+
+
 def test_what_was_cleaned_away_does_not_come_back():
     rgb, _ = photo((*HANDLE, PRODUCT, 0))
     mask, seen = disputed(0.4, True, cleaned=True)
