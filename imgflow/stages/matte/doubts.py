@@ -1,19 +1,22 @@
 """Deciding the doubts of a segmenter: places well away from any edge that it gives neither to product nor to ground.
 
 Products are solid: what is half transparent all over is a doubt, not a part. Looks that disagree leave such places, and
-a solver leaves them as they are, or makes cloud of them. A place there goes to the side that the segmenter leans to,
-unless its colours speak clearly for the other: colours seen nearby in what is sure, by kernel density (Parzen). Where
-both sides have such colours, or neither, colour says nothing. What is decided is a neighbourhood: pixels for themselves
-tear patterned products. And a small hole in which the segmenter nowhere sees ground is none, whatever its colour.
+a solver leaves them as they are, or makes cloud of them. Where a vote of looks was close, it is open too. A place there
+goes to the side that the segmenter leans to, unless its colours speak clearly for the other, above all for the product:
+colours seen nearby in what is sure, by kernel density (Parzen). Where both sides have such colours, or neither, colour
+says nothing. What is decided is a neighbourhood: pixels for themselves tear patterned products. And a small hole in
+which the segmenter nowhere sees ground is none, whatever its colour.
 
 (Of 154 masks with such places, of photos and scenes of at most 480 pixels, by two segmenters: IoU rises by more than
-.005 in 12 and falls so much in 3, with pixels for themselves in 10 and 5; without colour it never changes.)
+.005 in 12 and falls so much in 3, with pixels for themselves in 10 and 5; without colour it never changes. With close
+votes taken as open, SAD of 214 photos and scenes is .986 times that without, geometric mean; 35 better, 20 worse.)
 """
 
 import numpy as np
 from numpy.typing import NDArray
 
 from imgflow.stages.colour import to_lab
+from imgflow.stages.matte.second_look import Looks
 from imgflow.stages.matte.trimap import LEAST_BAND, SURE, TRACE
 from imgflow.stages.sizes import enlarged, scaled_size
 
@@ -39,49 +42,60 @@ SPACE_WIDTH = 0.3
 RARE = 2e-3
 """Density that any colour has anywhere: what has been seen less often than that counts for nothing."""
 
-COLOUR_WEIGHT, MOST_COLOUR = 0.6, 3.0
-"""Weight of the colour's log odds against the segmenter's, and the most that they are taken for."""
+DISPUTED = 0.2
+"""Mean of looks that disagree above which, and below whose complement, it is open who is right."""
 
-AROUND = 0.02
+COLOUR_WEIGHT, MOST_COLOUR = 0.6, (-1.25, 3.0)
+"""Weight of the colour's log odds against the segmenter's, and the most that they are taken for, against product and
+for it: a thing that is see-through, shines or is as white as the ground has the ground's colours, but no ground has
+those that only the product has."""
+
+AROUND = 0.03
 """Standard deviation of the neighbourhood that is decided as one, as a share of the longer side."""
 
 MOST_GROUNDLESS = 0.03
 """Share of the product's area up to which holes that are nothing but doubts are none (a print, an eye). What shows more
 of them is see-through."""
 
+DOT = 1e-3
+"""Share of the product's area up to which a hole beside a doubt is part of it: where no look saw product, but none saw
+ground."""
+
 LEAST_ODDS = 0.02
 """The segmenter's values are taken for no surer than this."""
 
 
-def decide_doubts(
-    rgb: NDArray[np.uint8], mask: NDArray[np.float32], belief: NDArray[np.float32], band: float
-) -> NDArray[np.float32]:
+def decide_doubts(rgb: NDArray[np.uint8], mask: NDArray[np.float32], seen: Looks, band: float) -> NDArray[np.float32]:
     """The mask with the doubts that are no edges decided.
 
     Args:
         rgb: H x W x 3, uint8.
         mask: H x W, 0 to 1.
-        belief: H x W, 0 to 1, the segmenter's mean, which says what it is sure of.
+        seen: what the segmenter saw: its mean says what it is sure of.
         band: half width of the unknown band at a certain edge, pixels.
     """
     import cv2
 
-    deep = _no_edges(mask, belief, max(band, LEAST_BAND))
+    belief = seen.belief
+    deep = _no_edges(mask, seen, max(band, LEAST_BAND))
     if not deep.any():
         return mask
-    own = np.clip(mask, LEAST_ODDS, 1 - LEAST_ODDS)
-    odds = (np.log(own / (1 - own)) + COLOUR_WEIGHT * _colour_odds(rgb, belief, deep)) * deep
+    own = np.clip(belief, LEAST_ODDS, 1 - LEAST_ODDS)
+    odds = (np.log(own / (1 - own)) + _colour_odds(rgb, belief, deep)) * deep
     size = scaled_size(mask.shape, min(1.0, LONGER_SIDE / max(mask.shape)))
     small = cv2.resize(odds, size, interpolation=cv2.INTER_AREA)
     around = np.asarray(cv2.GaussianBlur(small, (0, 0), AROUND * max(size)), np.float32)
     decided = mask.copy()
     decided[deep] = enlarged(around, mask.shape)[deep] > 0  # the sign of a mean over doubts is all it takes
-    decided[deep & _groundless(decided, belief)] = 1
+    decided[_groundless(decided, belief, deep)] = 1
     return decided
 
 
-def _groundless(decided: NDArray[np.float32], belief: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """H x W: holes in the product without a place where the segmenter sees ground, if they are hardly any of it."""
+def _groundless(
+    decided: NDArray[np.float32], belief: NDArray[np.float32], deep: NDArray[np.bool_]
+) -> NDArray[np.bool_]:
+    """H x W: doubts in holes of the product without a place where the segmenter sees ground, if those are hardly any of
+    it; and all of such a hole that is a dot beside a doubt."""
     import cv2
 
     number, found = cv2.connectedComponents((decided < 0.5).view(np.uint8), connectivity=4)
@@ -91,23 +105,34 @@ def _groundless(decided: NDArray[np.float32], belief: NDArray[np.float32]) -> ND
     holes[np.unique(labels[belief < TRACE])] = False
     for border in (labels[0], labels[-1], labels[:, 0], labels[:, -1]):
         holes[border] = False
-    inside = holes[labels]
-    return inside & (np.count_nonzero(inside) < MOST_GROUNDLESS * np.count_nonzero(decided >= 0.5))
+    inside, product = holes[labels], np.count_nonzero(decided >= 0.5)
+    dots = holes & (np.bincount(labels.ravel(), None, number) < DOT * product)
+    beside = np.zeros(number, bool)
+    beside[np.unique(labels[cv2.dilate(deep.view(np.uint8), np.ones((3, 3), np.uint8)) > 0])] = True
+    return inside & (deep | (dots & beside)[labels]) & (np.count_nonzero(inside) < MOST_GROUNDLESS * product)
 
 
-def _no_edges(mask: NDArray[np.float32], belief: NDArray[np.float32], band: float) -> NDArray[np.bool_]:
-    """H x W: gentle doubts that are well away from any edge, or wide."""
+def _no_edges(mask: NDArray[np.float32], seen: Looks, band: float) -> NDArray[np.bool_]:
+    """H x W: gentle doubts that are well away from any edge, or wide; and wide places that looks disagree about."""
     import cv2
 
+    belief = seen.belief
     gentle = (mask > 1 - SURE) & (mask < SURE)
     left, top, width, height = cv2.boundingRect(gentle.view(np.uint8))
     part = np.s_[top : top + height, left : left + width]
     gentle[part] &= _slope(belief[part]) * max(mask.shape) < STEEP
     product = mask >= 0.5
     away = _depth(product) + _depth(~product) > DEEP * band
-    hearts = _depth(gentle) > DEEP * band
-    wide = _depth(~hearts) <= DEEP * band if hearts.any() else hearts
-    return gentle & (away | wide)
+    disputed = seen.split & (belief > DISPUTED) & (belief < 1 - DISPUTED) & (mask == seen.mask)  # cleaned is decided
+    return (gentle & (away | _wide(gentle, DEEP * band))) | (disputed & _wide(disputed, DEEP * band))
+
+
+def _wide(inside: NDArray[np.bool_], reach: float) -> NDArray[np.bool_]:
+    """H x W: around places that are so far inside, pixels."""
+    if not inside.any():
+        return inside
+    hearts = _depth(inside) > reach
+    return _depth(~hearts) <= reach if hearts.any() else hearts
 
 
 def _depth(inside: NDArray[np.bool_]) -> NDArray[np.float32]:
@@ -146,7 +171,7 @@ def _colour_odds(rgb: NDArray[np.uint8], belief: NDArray[np.float32], deep: NDAr
         places = np.indices(small.shape, np.float32) / np.float32(SPACE_WIDTH * extent)
         points = np.concatenate([lab, places.transpose(1, 2, 0)], -1).reshape(-1, 5)
         seen = [_density(points[asked], points[samples]) + np.float32(RARE) for samples in (product, ground)]
-        odds[asked] = np.clip(np.log(seen[0] / seen[1]), -MOST_COLOUR, MOST_COLOUR)
+        odds[asked] = COLOUR_WEIGHT * np.clip(np.log(seen[0] / seen[1]), *MOST_COLOUR)
     return enlarged(odds.reshape(small.shape), belief.shape)
 
 

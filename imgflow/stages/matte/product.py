@@ -55,13 +55,13 @@ def find_product(
     again &= segmenter.input_size <= SMALL_INPUT
     first = _seen(shadowed if again else rgb, segmenter)
     steady = _unsure_share(first) <= MOST_UNSURE
-    seen = Looks(first, first, 1, steady)
+    seen = Looks.single(first, steady=steady)
     if again:
         if steady:
             seen = look_again(rgb, first, segmenter)
         elif coarse_contrast(rgb) >= LEAST_CONTRAST:
             surer = min(first, _seen_with_margin(rgb, segmenter), key=_unsure_share)
-            seen = Looks(surer, surer, 2, steady)
+            seen = Looks.single(surer, 2, steady=steady)
     confidence = float(seen.mask.max())
     found = float((seen.mask >= 0.5).mean()) >= LEAST_AREA
     details: dict[str, Any] = {"confidence": round(confidence, 4), "weak": not found, "looks": seen.number}
@@ -70,7 +70,7 @@ def find_product(
     if coarse_contrast(rgb) < LEAST_CONTRAST or confidence <= 0:
         raise PhotoError("no_foreground", f"the segmenter's highest value is {confidence:.2f}")
     stretched = np.asarray(seen.mask / confidence, np.float32)
-    return Looks(stretched, stretched, seen.number, False), details
+    return Looks.single(stretched, seen.number, steady=False), details
 
 
 def _unsure_share(mask: NDArray[np.float32]) -> float:

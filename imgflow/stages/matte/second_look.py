@@ -62,9 +62,16 @@ class Looks(NamedTuple):
     """H x W, 0 to 1: what they decide."""
     belief: NDArray[np.float32]
     """H x W, 0 to 1: their mean, which keeps the doubts of those outvoted."""
+    split: NDArray[np.bool_]
+    """H x W: where some of them see product and others do not."""
     number: int
     steady: bool = True
     """Whether its doubts are the exception: where they are all over, they are no measure of what is product."""
+
+    @classmethod
+    def single(cls, seen: NDArray[np.float32], number: int = 1, *, steady: bool = True) -> "Looks":
+        """One look that decides alone."""
+        return cls(seen, seen, np.zeros(seen.shape, np.bool_), number, steady)
 
 
 def look_again(rgb: NDArray[np.uint8], first: NDArray[np.float32], segmenter: Segmenter) -> Looks:
@@ -81,7 +88,7 @@ def look_again(rgb: NDArray[np.uint8], first: NDArray[np.float32], segmenter: Se
     height, width = first.shape
     frame = _around_product(first, MARGIN, mirrored=True)
     if frame is None:
-        return Looks(first, first, 1)
+        return Looks.single(first)
     whole = Frame(0, height, 0, width, mirrored=False)
     looks = {whole: first, frame: _look(rgb, frame, segmenter)}
     if _overlap(*looks.values()) >= AGREEMENT:
@@ -116,8 +123,10 @@ def _together(looks: dict[Frame, NDArray[np.float32]], weights: dict[Frame, floa
     mean = np.zeros_like(next(iter(looks.values())))
     for frame, look in looks.items():
         mean += look * np.float32(weights[frame] / total)
+    product = [look >= 0.5 for look in looks.values()]
+    split = np.logical_or.reduce(product) & ~np.logical_and.reduce(product)
     mask = np.clip((mean - np.float32(0.5)) * np.float32(contrast) + np.float32(0.5), 0, 1)
-    return Looks(mask, mean, len(looks))
+    return Looks(mask, mean, split, len(looks))
 
 
 def _around_product(mask: NDArray[np.float32], margin: float, *, mirrored: bool) -> Frame | None:

@@ -26,6 +26,10 @@ DIRECTIONS = 8
 LEAST_CELL = 12
 """Pixels from which on a cell counts as one."""
 
+WHITE, WHITISH = 242, 230
+"""Light of the ground, grey levels, from which on a framed place counts no more, and a mere doubted one. (White bowls
+and dials on white cloth lie above the latter, studio sweeps below.)"""
+
 MANY_CELLS = 24
 """From so many on, what lies between them may be blurred: spokes of a pixel or less."""
 
@@ -75,7 +79,7 @@ class Place(NamedTuple):
             and self.beyond > 0.1
             and self.emptiness > 0.95
             and self.certainty < 0.985
-            and self.light < 242
+            and self.light < WHITE
         )
 
     def is_unlikely(self, usual: float) -> bool:
@@ -91,7 +95,7 @@ class Place(NamedTuple):
             and self.beyond > 0.1
             and self.emptiness > 0.9
             and self.certainty < 0.9 * usual
-            and self.light < 242
+            and self.light < WHITISH
         )
 
 

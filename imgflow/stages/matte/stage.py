@@ -138,7 +138,7 @@ def _cut_out(
         with ThreadPoolExecutor(1) as meanwhile:
             looking = meanwhile.submit(find_openings, small, mask, seen.belief) if config.openings == "auto" else None
             if seen.steady:
-                decided = decide_doubts(small, mask, seen.belief, config.band * max(small.shape))
+                decided = decide_doubts(small, mask, seen, config.band * max(small.shape))
                 details["decided_share"] = round(float((decided != mask).mean()), 4)
                 mask = decided
             openings = looking.result() if looking else None

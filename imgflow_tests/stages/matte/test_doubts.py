@@ -6,6 +6,7 @@ import pytest
 from imgflow.photos.picture import Picture
 from imgflow.recipe import MatteConfig
 from imgflow.stages.matte.doubts import decide_doubts
+from imgflow.stages.matte.second_look import Looks
 from imgflow.stages.matte.stage import matte
 from imgflow_tests.stages.scenes import Finds
 
@@ -30,7 +31,7 @@ HOLE, HANDLE = (slice(80, 120), slice(100, 150)), (slice(80, 110), slice(200, 26
 @pytest.mark.parametrize("place", [HOLE, HANDLE])
 def test_clear_colours_overrule_a_segmenter_that_leans_the_other_way(place, colour, value, product):
     rgb, mask = photo((*place, colour, value))
-    decided = decide_doubts(rgb, mask, mask, 2.0)
+    decided = decide_doubts(rgb, mask, Looks.single(mask), 2.0)
     inner = decided[place][8:-8, 8:-8]
     assert (inner == product).mean() > 0.98
 
@@ -38,13 +39,49 @@ def test_clear_colours_overrule_a_segmenter_that_leans_the_other_way(place, colo
 @pytest.mark.parametrize(("value", "product"), [(0.35, 0), (0.65, 1)])
 def test_a_colour_that_neither_has_changes_nothing(value, product):
     rgb, mask = photo((*HANDLE, OTHER, value))
-    assert (decide_doubts(rgb, mask, mask, 2.0)[HANDLE][8:-8, 8:-8] == product).all()
+    assert (decide_doubts(rgb, mask, Looks.single(mask), 2.0)[HANDLE][8:-8, 8:-8] == product).all()
 
 
 @pytest.mark.parametrize(("value", "product"), [(0.35, 0), (0.65, 1)])
 def test_where_product_and_ground_look_alike_the_segmenter_decides(value, product):
     rgb, mask = photo((slice(40, 160), slice(60, 200), GROUND, 1.0), (*HANDLE, GROUND, value))
-    assert (decide_doubts(rgb, mask, mask, 2.0)[HANDLE][8:-8, 8:-8] == product).all()
+    assert (decide_doubts(rgb, mask, Looks.single(mask), 2.0)[HANDLE][8:-8, 8:-8] == product).all()
+
+
+def disputed(belief: float, split: bool, cleaned: bool = False) -> tuple[np.ndarray, Looks]:
+    """A handle that looks disagree about: the mask is surer than their mean."""
+    seen, handle = photo()[1], np.zeros((200, 300), bool)
+    handle[HANDLE] = True
+    mean, mask = (np.where(handle, np.float32(value), seen) for value in (belief, 2 * belief - 0.5))
+    return np.where(handle & cleaned, np.float32(0), mask), Looks(mask, mean, handle & split, 4)
+
+
+@pytest.mark.parametrize(("colour", "split", "product"), [(PRODUCT, True, 1), (GROUND, True, 0), (PRODUCT, False, 0)])
+def test_what_looks_disagree_about_is_product_if_it_has_colours_of_the_product_alone(colour, split, product):
+    rgb, _ = photo((*HANDLE, colour, 0))
+    mask, seen = disputed(0.27, split)
+    assert ((decide_doubts(rgb, mask, seen, 2.0)[HANDLE][8:-8, 8:-8] >= 0.5) == product).mean() > 0.98
+
+
+def test_what_looks_believe_in_stays_where_it_shows_the_ground_s_colour():
+    rgb, _ = photo((*HANDLE, GROUND, 0))
+    mask, seen = disputed(0.72, True)
+    assert (decide_doubts(rgb, mask, seen, 2.0)[HANDLE][8:-8, 8:-8] > 0.9).all()
+
+
+@pytest.mark.parametrize(("core", "hole"), [(0.25, False), (0.05, True)])
+def test_no_dot_is_left_where_all_looks_doubted_unless_they_saw_ground(core, hole):
+    rgb, _ = photo((*HANDLE, PRODUCT, 0))
+    mask, seen = disputed(0.4, True)
+    dot = slice(92, 96), slice(226, 230)
+    mask[dot], seen.belief[dot], seen.split[dot] = 0.0, core, False
+    assert (decide_doubts(rgb, mask, seen, 2.0)[dot][1:-1, 1:-1] < 0.5).all() == hole
+
+
+def test_what_was_cleaned_away_does_not_come_back():
+    rgb, _ = photo((*HANDLE, PRODUCT, 0))
+    mask, seen = disputed(0.4, True, cleaned=True)
+    assert not decide_doubts(rgb, mask, seen, 2.0)[HANDLE][8:-8, 8:-8].any()
 
 
 PRINT = (slice(85, 105), slice(110, 130))
@@ -54,13 +91,13 @@ PRINT = (slice(85, 105), slice(110, 130))
 def test_a_small_hole_is_one_only_if_the_segmenter_sees_ground_in_it(core, product):
     rgb, mask = photo((*PRINT, GROUND, 0.3))
     mask[95, 120] = core
-    assert (decide_doubts(rgb, mask, mask, 2.0)[PRINT][4:-4, 4:8] == product).all()
+    assert (decide_doubts(rgb, mask, Looks.single(mask), 2.0)[PRINT][4:-4, 4:8] == product).all()
 
 
 def test_many_small_holes_that_show_the_ground_are_see_through():
     holes = [(slice(y, y + 20), slice(x, x + 20), GROUND, 0.3) for y in (50, 90, 130) for x in (80, 120, 160)]
     rgb, mask = photo(*holes)
-    decided = decide_doubts(rgb, mask, mask, 2.0)
+    decided = decide_doubts(rgb, mask, Looks.single(mask), 2.0)
     assert all((decided[rows, columns][5:-5, 5:-5] == 0).all() for rows, columns, *_ in holes)
 
 
@@ -69,26 +106,26 @@ def test_a_patterned_part_is_decided_as_a_whole():
     pattern = np.zeros((30, 60), bool)
     pattern[::4, ::5] = pattern[1::4, 2::5] = True
     rgb[HANDLE][pattern] = GROUND
-    assert (decide_doubts(rgb, mask, mask, 2.0)[HANDLE][8:-8, 8:-8] == 1).all()
+    assert (decide_doubts(rgb, mask, Looks.single(mask), 2.0)[HANDLE][8:-8, 8:-8] == 1).all()
 
 
 def test_no_stripe_is_left_where_a_wide_doubt_crosses_one_half():
     rgb, mask = photo()
     mask[40:160, 60:200] = np.linspace(0.25, 0.75, 140)
-    decided = decide_doubts(rgb, mask, np.where(mask > 0.7, np.float32(1), mask), 2.0)
+    decided = decide_doubts(rgb, mask, Looks.single(np.where(mask > 0.7, np.float32(1), mask)), 2.0)
     assert np.isin(decided[48:152, 68:180], (0, 1)).all()
 
 
 def test_edges_and_what_is_sure_stay_as_they_are():
     rgb, mask = photo()
     mask[40:160, 56:64] = np.linspace(0.1, 0.9, 8)
-    np.testing.assert_array_equal(decide_doubts(rgb, mask, mask, 2.0), mask)
+    np.testing.assert_array_equal(decide_doubts(rgb, mask, Looks.single(mask), 2.0), mask)
 
 
 def test_a_photo_without_anything_sure_is_decided_by_the_segmenter_alone():
     rgb, mask = photo((slice(0, 200), slice(0, 300), OTHER, 0.4))
     mask[50:150, 100:200] = 0.6
-    decided = decide_doubts(rgb, mask, mask, 2.0)
+    decided = decide_doubts(rgb, mask, Looks.single(mask), 2.0)
     assert (decided[60:140, 110:190] == 1).all() and (decided[:30] == 0).all()
 
 

@@ -82,6 +82,16 @@ def test_a_loop_with_a_shadow_in_it_opens_where_the_segmenter_clearly_doubts_it(
     assert (cut_out[scene.alpha == 1] < 0.5).mean() < 0.01
 
 
+@pytest.mark.parametrize(("light", "opens"), [(205, True), (236, False)])
+def test_a_doubted_rim_as_white_as_its_ground_is_a_white_product_s(light: int, opens: bool):
+    photo, mask = studio((light, light - 1, light - 3)), np.zeros((HEIGHT, WIDTH), np.float32)
+    cv2.rectangle(mask, (150, 180), (450, 380), 1, -1)
+    photo[mask > 0] = (60, 60, 90)
+    cv2.rectangle(mask, (200, 120), (400, 180), 0.8, -1)
+    photo = to_bytes(photo + np.random.default_rng(0).normal(0, 1, photo.shape))
+    assert (find_openings(photo, mask, mask) is not None) == opens
+
+
 def test_a_product_that_is_half_seen_as_a_whole_is_not_opened():
     scene = render("jug", megapixels=0.2)
     body = cv2.erode((scene.alpha == 1).astype(np.uint8), np.ones((15, 15), np.uint8)) > 0

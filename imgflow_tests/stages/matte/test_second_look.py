@@ -48,7 +48,7 @@ def test_a_small_product_is_seen_much_better():
     rgb, truth = disc(70)
     eyes = Eyes()
     first = eyes(rgb)
-    mask, _, looks, _ = look_again(rgb, first, eyes)
+    mask, _, _, looks, _ = look_again(rgb, first, eyes)
     assert looks == eyes.looks == 2 and mask.shape == first.shape
     assert sad(mask, truth) < sad(first, truth) / 2
     assert not mask[:130].any() and not mask[:, :250].any()
@@ -91,7 +91,7 @@ def test_a_second_look_that_sees_something_else_is_outvoted(second: Any):
     rgb, truth = disc(70)
     eyes = Eyes(second=second)
     first = eyes(rgb)
-    mask, _, looks, _ = look_again(rgb, first, eyes)
+    mask, _, _, looks, _ = look_again(rgb, first, eyes)
     assert looks == eyes.looks == 4
     assert sad(mask, truth) < sad(first, truth)
 
@@ -100,7 +100,7 @@ def test_a_first_look_that_saw_too_much_is_outvoted():
     rgb, truth = disc(70)
     wrong = truth.copy()
     wrong[300:420, 200:300] = 1
-    mask, _, looks, _ = look_again(rgb, wrong, Eyes())
+    mask, _, _, looks, _ = look_again(rgb, wrong, Eyes())
     assert looks == 4 and sad(mask, truth) < 0.1 * sad(wrong, truth)
 
 
@@ -115,7 +115,7 @@ def test_two_looks_that_agree_outvote_two_outsiders():
             return seen
 
     eyes = Distracted(200)
-    mask, _, looks, _ = look_again(rgb, eyes(rgb), eyes)
+    mask, _, _, looks, _ = look_again(rgb, eyes(rgb), eyes)
     assert looks == 4 and sad(mask, truth) < 0.05 * float(truth.sum()) / 1000
 
 
@@ -123,7 +123,7 @@ def test_a_product_that_fills_the_photo_is_not_shown_twice_the_same_way():
     rgb, truth = disc(280)
     eyes = Eyes()
     first = eyes(rgb)
-    mask, _, looks, _ = look_again(rgb, first, eyes)
+    mask, _, _, looks, _ = look_again(rgb, first, eyes)
     assert looks == 2 and sad(mask, truth) <= sad(first, truth)
 
 
