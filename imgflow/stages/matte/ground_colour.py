@@ -1,5 +1,6 @@
 """The very colour that the ground has around a product, and how far a pixel is from it."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -57,8 +58,14 @@ class GroundColour(NamedTuple):
 
     def distance(self, rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
         """h x w: how far each pixel is from the ground's colour there, 1 being the bound."""
+        return self.distance_in_shade(rgb, (0.0,))[0]
+
+    def distance_in_shade(self, rgb: NDArray[np.uint8], shades: Sequence[float]) -> list[NDArray[np.float32]]:
+        """The same where the ground may be darker, for each shade: by how much at most, natural logarithm."""
         brightness, tint = _differences(rgb, self.tones)
-        return np.maximum(brightness / np.float32(self.brightness), tint / np.float32(self.tint))
+        brightness, tint = brightness / np.float32(self.brightness), tint / np.float32(self.tint)
+        allowed = [np.float32(shade / self.brightness) for shade in shades]
+        return [np.maximum(np.maximum(brightness, -brightness - shade), tint) for shade in allowed]
 
     def light(self) -> NDArray[np.float32]:
         """h x w, grey levels of its darkest channel."""
@@ -112,7 +119,7 @@ def fit_ground(rgb: NDArray[np.uint8], product: NDArray[np.float32]) -> GroundCo
     surface = _robust_fit(terms.astype(np.float64), np.log(seen + np.float64(1))).astype(np.float32)
     bounds: list[float] = []
     for difference, (least, most, limit) in zip(_differences(seen, terms @ surface), (BRIGHTNESS, TINT), strict=True):
-        bound = SPREADS * 1.4826 * float(np.median(difference))
+        bound = SPREADS * 1.4826 * float(np.median(np.abs(difference)))
         if bound > limit:
             return None
         bounds.append(min(max(bound, least), most))
@@ -120,13 +127,13 @@ def fit_ground(rgb: NDArray[np.uint8], product: NDArray[np.float32]) -> GroundCo
 
 
 def _differences(rgb: NDArray[np.uint8], tones: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Of brightness, and of the channel that differs most from it; natural logarithm."""
-    offset = _tones(rgb) - tones
-    brightness = (offset[..., 0] + offset[..., 1] + offset[..., 2]) / np.float32(3)
-    offset -= brightness[..., None]
-    np.abs(offset, out=offset)
-    tint = np.maximum(np.maximum(offset[..., 0], offset[..., 1]), offset[..., 2])
-    return np.abs(brightness), tint
+    """Of brightness (below 0 where it is darker), and of the channel that differs most from it; natural logarithm."""
+    import cv2
+
+    offset = (_tones(rgb) - tones).reshape(1, -1, 3)
+    brightness = np.asarray(cv2.transform(offset, np.full((1, 3), 1 / 3, np.float32)), np.float32)
+    rest = np.abs(np.asarray(cv2.transform(offset, np.eye(3, dtype=np.float32) - np.float32(1 / 3)), np.float32))
+    return brightness.reshape(tones.shape[:-1]), greatest_of(rest).reshape(tones.shape[:-1])
 
 
 def _terms(y: NDArray[np.float32], x: NDArray[np.float32]) -> NDArray[np.float32]:

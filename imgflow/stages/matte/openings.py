@@ -19,6 +19,9 @@ LONGER_SIDE = 1024
 SMALLEST = 3e-4
 """Share of the photo from which on a place is looked at."""
 
+SHADES = 0.0, 0.1, 0.2
+"""How much darker the ground may be there, natural logarithm: a product shades what is seen through it."""
+
 SPAN = 0.006
 """Half the width of what may cross a place without parting it (spokes), as a share of the longer side."""
 
@@ -37,6 +40,9 @@ MOST_UNDECIDED = 0.25
 ONE_COLOUR, ALL_ALIKE = 2, 0.6
 """Levels from its median, and share of the ground within them, from which on a ground is of one colour (a studio's
 white, or a cutout on white)."""
+
+SPARSE = 4
+"""Every so many pixels along both axes the ground is looked at for that."""
 
 BLURRED = 16
 """Levels within which compression leaves that colour beside an edge."""
@@ -102,13 +108,26 @@ def find_openings(rgb: NDArray[np.uint8], mask: NDArray[np.float32], belief: NDA
         return None
     certainty = np.asarray(cv2.resize(belief, size, interpolation=cv2.INTER_AREA), np.float32)
     half_seen = _is_half_seen(product)
-    cells, crossed = _cells(ground, smooth, product, certainty, half_seen)
+    cells, crossed, lit = (np.zeros(product.shape, kind) for kind in (np.uint8, np.bool_, np.bool_))
+    looked_at = 0
+    distances = ground.distance_in_shade(smooth, SHADES)
+    for shade, away in zip(SHADES, distances, strict=True):
+        alike = _opened((product >= 0.5) & (away < 1))
+        if np.count_nonzero(alike) < looked_at + SMALLEST * alike.size:
+            continue
+        looked_at = np.count_nonzero(alike)
+        here, hulls = _cells(ground, away, alike, product, certainty, half_seen, lit)
+        cells |= here
+        crossed |= hulls
+        if shade == 0:
+            lit = hulls
+    is_shaded = bool((cells[distances[0] >= 1] > 0).any())
     cells |= _identical(small, product, certainty)
     if not half_seen:
         cells |= _doubted(ground, smooth, product)
     if not cells.any():
         return None
-    for _ in range(ROUNDS if crossed.any() else 0):
+    for _ in range(ROUNDS if crossed.any() else int(is_shaded)):
         ground = ground.following(smooth, (cells > 0) | (product < CERTAIN_GROUND))
         cells |= _opened(crossed & (ground.distance(smooth) < 1))
     away = ground.distance(small)  # the median takes away noise, and thin spokes with it
@@ -120,32 +139,31 @@ def find_openings(rgb: NDArray[np.uint8], mask: NDArray[np.float32], belief: NDA
 
 def _cells(
     ground: GroundColour,
-    rgb: NDArray[np.uint8],
+    away: NDArray[np.float32],
+    candidates: NDArray[np.uint8],
     product: NDArray[np.float32],
     certainty: NDArray[np.float32],
     half_seen: bool,
+    lit: NDArray[np.bool_],
 ) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
     """1 on ground that is seen through an opening; and the hulls of the openings that things cross.
 
     Args:
         ground: behind the product.
-        rgb: h x w x 3, uint8.
+        away: h x w, from its colour, 1 being the bound.
+        candidates: h x w, 1 where it may be seen.
         product: h x w, 0 to 1.
         certainty: h x w, 0 to 1.
         half_seen: whether the segmenter half sees the product as a whole.
+        lit: h x w, crossed openings that are known already: what crosses them may pass for ground in the shade.
     """
     import cv2
 
-    away = ground.distance(rgb)
     cells, crossed = np.zeros(away.shape, np.uint8), np.zeros(away.shape, np.uint8)
     inside = product >= 0.5
-    alike = inside & (away < 1)
-    candidates = _opened(alike)
     least = SMALLEST * away.size
-    if candidates.sum() < least:
-        return cells, crossed > 0
     clearly = (inside & (away > CLEAR)).astype(np.uint8)
-    doubtful = inside & ~alike & (cv2.dilate(clearly, np.ones((3, 3), np.uint8)) == 0)
+    doubtful = inside & (away >= 1) & (cv2.dilate(clearly, np.ones((3, 3), np.uint8)) == 0)
     everywhere = Surroundings(inside, doubtful, cv2.dilate(clearly, _disc(FRAME)) > 0, certainty, ground.light())
     span = max(2, round(SPAN * max(away.shape)))
     margin = round(BEYOND * max(away.shape)) + 1
@@ -159,10 +177,10 @@ def _cells(
         window = np.s_[max(top - margin, 0) : top + height + margin, max(left - margin, 0) : left + width + margin]
         whole = (labels[window] == label).astype(np.uint8)
         own = candidates[window] & whole
-        if own.sum() < least:
+        if own.sum() < least or lit[window][own > 0].any():
             continue
         place = measure_place(own, whole, everywhere.part(window), span, away.shape)
-        if place.is_crossed() or place.is_doubted() or (place.is_unlikely(usual) and not half_seen):
+        if place.is_crossed() or place.is_doubted(usual) or (place.is_unlikely(usual) and not half_seen):
             cells[window] |= own
         if place.is_crossed():
             points = cv2.findNonZero((labels == label).astype(np.uint8))
@@ -210,10 +228,13 @@ def _identical(
     import cv2
 
     outside = product < CERTAIN_GROUND
-    colour = np.median(rgb[outside], axis=0) if outside.any() else np.zeros(3)
-    same = _within(rgb, colour, ONE_COLOUR)
-    if not outside.any() or same[outside].mean() < ALL_ALIKE:
+    around = rgb[::SPARSE, ::SPARSE][outside[::SPARSE, ::SPARSE]]
+    if not len(around):
         return np.zeros(product.shape, np.uint8)
+    colour = np.median(around, axis=0)
+    if (np.abs(around - colour) <= ONE_COLOUR).all(1).mean() < ALL_ALIKE:
+        return np.zeros(product.shape, np.uint8)
+    same = _within(rgb, colour, ONE_COLOUR)
     count, found = cv2.connectedComponents(_opened(same & ~outside), connectivity=4)
     labels = np.asarray(found, np.intp)
     areas, beliefs = np.bincount(labels.ravel(), None, count), np.bincount(labels.ravel(), certainty.ravel(), count)

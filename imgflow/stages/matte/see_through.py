@@ -1,9 +1,10 @@
 """What tells ground that is seen through a product from a part of the product that has the ground's colour by chance.
 
-Spokes part the ground behind a wheel into many cells of one very colour, the ground's: that hardly happens on a
-product. A single place of the ground's colour may as well be a label, a screen or a highlight; it counts only where it
-is empty and the segmenter doubts it: slightly, if a narrow frame parts it from the ground outside, or clearly. On white
-ground it never counts, since products have white parts too. Where in doubt, the product stays whole.
+Spokes part the ground behind a wheel into many cells of one very colour, the ground's or a shade of it, and meet in the
+middle: that hardly happens on a product. A single place of the ground's colour may as well be a label, a screen or a
+highlight; it counts only where it is empty and the segmenter doubts it: slightly, if a narrow frame parts it from the
+ground outside, or clearly. On white ground it never counts, since products have white parts too. Where in doubt, the
+product stays whole.
 """
 
 from typing import NamedTuple
@@ -51,6 +52,9 @@ class Place(NamedTuple):
     """Share of the largest of them."""
     turning: float
     """Share of the outlines' directions that hold at least half of what each would if all held alike."""
+    radial: float
+    """How far its outlines point to its middle, as those of spokes do: mean of the sine between gradient and radius;
+    0.64 if all directions are alike."""
     emptiness: float
     """Share of the ground's colour in what its outline encloses: labels are printed on, clocks have hands."""
     certainty: float
@@ -59,33 +63,37 @@ class Place(NamedTuple):
     """Mean of the ground there, in its darkest channel, grey levels."""
 
     def is_crossed(self) -> bool:
-        """Whether thin things in all directions part it into many cells: spokes, but not the gaps between keys."""
+        """Whether thin things in all directions part it into many cells and meet in its middle: spokes, but neither the
+        gaps between keys nor a ball's seams."""
         return (
             self.area > 0.005
             and self.purity > (0.9 if self.cells < MANY_CELLS else 0.8)
             and self.bounded > 0.7
             and self.beyond > 0.2
             and self.cells >= 12
-            and self.largest < 0.25
+            and self.largest < 0.5
             and self.turning > 0.9
+            and self.radial > 0.8
         )
 
-    def is_doubted(self) -> bool:
-        """Whether it is a framed, empty place that the segmenter itself does not quite believe in."""
+    def is_doubted(self, usual: float) -> bool:
+        """Whether it is a framed, empty place that the segmenter itself does not quite believe in.
+
+        `usual` is how certain the segmenter is of the product elsewhere.
+        """
         return (
             self.area < 0.05
-            and self.purity > 0.95
-            and self.bounded > 0.85
+            and self.purity > 0.93
+            and self.bounded > 0.75
             and self.beyond > 0.1
             and self.emptiness > 0.95
-            and self.certainty < 0.985
+            and self.certainty < 0.985 * usual
             and self.light < WHITE
         )
 
     def is_unlikely(self, usual: float) -> bool:
-        """Whether it is an empty place that the segmenter clearly doubts; a shadow in it may hide its frame.
-
-        `usual` is how certain the segmenter is of the product elsewhere.
+        """Whether it is an empty place that the segmenter clearly doubts; a shadow in it may hide its frame. `usual` as
+        above.
 
         (Of 14 such places in photos and scenes, 13 were ground for the most part; the other was in a product that the
         segmenter half saw as a whole.)
@@ -148,6 +156,7 @@ def measure_place(
         cells=int((areas >= LEAST_CELL).sum()),
         largest=float(areas.max()) / area,
         turning=_turning(cells),
+        radial=_radial(cells),
         emptiness=area / _enclosed(whole),
         certainty=float(surroundings.certainty[cells > 0].mean()),
         light=float(surroundings.light[cells > 0].mean()),
@@ -172,3 +181,18 @@ def _turning(cells: NDArray[np.uint8]) -> float:
     direction = np.floor(np.arctan2(down, across) * (DIRECTIONS / np.pi) + 0.5).astype(np.intp) % DIRECTIONS
     held = np.bincount(direction.ravel(), np.hypot(across, down).ravel(), DIRECTIONS)
     return float((held > 0.5 * held.mean()).mean())
+
+
+def _radial(cells: NDArray[np.uint8]) -> float:
+    import cv2
+
+    (x, y), radius = cv2.minEnclosingCircle(cv2.findNonZero(cells))
+    soft = cv2.GaussianBlur(cells.astype(np.float32), (0, 0), 1.5)
+    across, down = (np.asarray(cv2.Sobel(soft, cv2.CV_32F, *order), np.float32) for order in ((1, 0), (0, 1)))
+    rows, columns = np.indices(cells.shape, np.float32)
+    rows, columns = rows - np.float32(y), columns - np.float32(x)
+    away = np.hypot(rows, columns)
+    middle = (away > 0.2 * radius) & (away < 0.8 * radius)
+    steep = np.hypot(across, down)
+    turned = np.abs(across * rows - down * columns) / np.maximum(away, 1)
+    return float(turned[middle].sum() / max(float(steep[middle].sum()), 1e-6))

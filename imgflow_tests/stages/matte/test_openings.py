@@ -46,6 +46,19 @@ def test_wheels_open_and_spokes_stay():
     assert 0.08 < after.details["opened_share"] < 0.15 and before.details["opened_share"] == 0
 
 
+def test_wheels_that_shade_the_ground_open_too():
+    scene = render("bicycle", megapixels=0.75)
+    mask = filled(scene.alpha, 41)
+    shade = 0.1 * cv2.GaussianBlur(mask, (0, 0), 12) * (1 - scene.alpha)
+    photo = to_bytes(scene.photo * (1 - shade[..., None]))
+    found = find_openings(photo, mask, mask)
+    assert found is not None
+    assert 0.08 < found.share() < 0.15
+    opened = found.cut_mask(mask)
+    assert iou(255 * opened, scene.alpha) > 0.8
+    assert (opened[cv2.erode(scene.alpha, np.ones((5, 5))) == 1] > 0.5).mean() > 0.9  # silver rims, in shaded ground
+
+
 def test_wheels_of_a_small_photo_open_too():
     scene = render("bicycle", megapixels=0.11)
     mask = filled(scene.alpha, 17)
