@@ -35,8 +35,13 @@ SHADOW = 0.04
 LEAST_SHADOW = 0.002
 """Share of the photo below which there is no shadow worth touching."""
 
-ALL_LIT = 0.2, 0.6
-"""The segmenter's answers up to which ground gets all of its light, and from which on none."""
+ALL_LIT, LIKE_PRODUCT = (0.2, 0.6), (0.03, 0.25)
+"""The segmenter's answers up to which ground gets all of its light, and from which on none; and the same for what is at
+the product and has its very colour."""
+
+ALIKE, NEXT_TO = 24.0, 0.004
+"""Grey levels, over all channels, by which that colour may differ; and how far from what the segmenter takes for
+product that is, as a share of the longer side. Up to twice as far it fades."""
 
 CONTACT = 0.03
 """Reach of the contact shadow that `keep_contact` keeps, as a share of the longer side."""
@@ -89,9 +94,8 @@ def find_ground(rgb: NDArray[np.uint8], likely: NDArray[np.float32], config: Sha
     ground = without_foot(likely, light, ground)
     edge = edge_of(without_things(likely, light, ground, clear), colours)
     gain = find_shadow(likely, light, edge)
-    # Product and shadow can have the very same colour: then the segmenter's word counts.
-    gain *= np.interp(likely, ALL_LIT, (1, 0)).astype(np.float32)[..., None]
     fit = _fit(light, gain, clear)
+    gain *= _surely_ground(likely, edge, light.tones - gain)[..., None]
     share = float(((mean_of(gain) > SHADOW) & edge.ground).mean())
     details: dict[str, Any] = {"ground_fit": round(fit, 3), "shadow_share": round(share, 4)}
     if fit < LEAST_LIT:
@@ -115,6 +119,30 @@ def _fit(light: Light, gain: NDArray[np.float32], clear: NDArray[np.bool_]) -> f
     near = clear & (distance < NEAR * max(clear.shape))
     near[: light.foot] = False
     return float((light.lit | (mean_of(gain) > 0))[near].mean()) if near.any() else 0.0
+
+
+def _surely_ground(likely: NDArray[np.float32], edge: ProductEdge, shaded: NDArray[np.float32]) -> NDArray[np.float32]:
+    """h x w: share of its light that ground gets, for what the segmenter says of it. A foot that has the very colour of
+    the shadow before it shows no edge: there the segmenter's slightest doubt counts.
+
+    Args:
+        likely: h x w, 0 to 1, the segmenter's answer.
+        edge: the product's.
+        shaded: h x w x 3, natural logarithm of the smooth ground as it is, grey levels plus 1.
+    """
+    import cv2
+
+    result = np.ones(likely.shape, np.float32)
+    result[likely >= ALL_LIT[1]] = 0
+    there = np.flatnonzero((likely > LIKE_PRODUCT[0]) & (likely < ALL_LIT[1]))
+    beyond = np.asarray(cv2.distanceTransform((likely < 0.5).astype(np.uint8), cv2.DIST_L2, 3), np.float32)
+    beyond = beyond.ravel()[there] / np.float32(NEXT_TO * max(likely.shape))
+    colours = np.exp(shaded.reshape(-1, 3)[there]) - 1
+    unlike = np.square((edge.product.reshape(-1, 3)[there] - colours) / np.float32(ALIKE)).sum(1)
+    apart = np.maximum(unlike / (1 + unlike), np.clip(beyond - 1, 0, 1))
+    low, high = (near + (far - near) * apart for near, far in zip(LIKE_PRODUCT, ALL_LIT, strict=True))
+    result.ravel()[there] = np.clip((high - likely.ravel()[there]) / (high - low), 0, 1)
+    return result
 
 
 def _away_from_contact(edge: ProductEdge, keep: float) -> NDArray[np.float32]:

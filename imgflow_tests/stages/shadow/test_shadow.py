@@ -6,6 +6,8 @@ import pytest
 
 from imgflow.photos.picture import Picture
 from imgflow.recipe import ShadowConfig
+from imgflow.samples import render
+from imgflow.samples.scene import composed
 from imgflow.stages.shadow.stage import remove_shadow
 from imgflow_tests.stages.scenes import BlurredTruth, Finds, bicycle, box, delta_e, scene
 
@@ -175,6 +177,17 @@ def test_the_foot_that_the_segmenter_took_for_shadow_is_not_lifted():
     assert delta_e(output.picture.rgb, footed[0])[foot & (alpha == 1)].mean() < 0.2
     before, after = (delta_e(rgb, footed[1])[shadowed.shadow].mean() for rgb in (footed[0], output.picture.rgb))
     assert after < 0.3 * before
+
+
+def test_where_product_and_shadow_look_alike_the_slightest_doubt_counts():
+    scissors = render("scissors", megapixels=0.3)
+    seen = np.asarray(cv2.erode(scissors.alpha, np.ones((5, 5))), np.float32)
+    output = remove_shadow(Picture(scissors.clean), ShadowConfig(), BlurredTruth(seen, 160)).picture.rgb
+    assert delta_e(output, scissors.clean)[scissors.alpha >= 0.5].mean() < 0.22
+    lit = composed(scissors.alpha, scissors.foreground, scissors.ground, np.ones_like(scissors.shadow))
+    shadowed = (scissors.alpha == 0) & (scissors.shadow < 0.9)
+    before, after = (delta_e(rgb, lit)[shadowed].mean() for rgb in (scissors.clean, output))
+    assert after < 0.4 * before
 
 
 def test_a_strip_of_the_product_that_the_photo_cuts_off_is_no_shadow():
