@@ -107,8 +107,8 @@ def find_openings(rgb: NDArray[np.uint8], mask: NDArray[np.float32], belief: NDA
     if ground is None:
         return None
     certainty = np.asarray(cv2.resize(belief, size, interpolation=cv2.INTER_AREA), np.float32)
-    half_seen = _is_half_seen(product)
-    cells, crossed, lit = (np.zeros(product.shape, kind) for kind in (np.uint8, np.bool_, np.bool_))
+    cells = np.zeros(product.shape, np.uint8)
+    crossed = lit = np.zeros(product.shape, np.bool_)
     looked_at = 0
     distances = ground.distance_in_shade(smooth, SHADES)
     for shade, away in zip(SHADES, distances, strict=True):
@@ -116,14 +116,14 @@ def find_openings(rgb: NDArray[np.uint8], mask: NDArray[np.float32], belief: NDA
         if np.count_nonzero(alike) < looked_at + SMALLEST * alike.size:
             continue
         looked_at = np.count_nonzero(alike)
-        here, hulls = _cells(ground, away, alike, product, certainty, half_seen, lit)
+        here, hulls = _cells(ground, away, alike, product, certainty, lit)
         cells |= here
-        crossed |= hulls
+        crossed = crossed | hulls
         if shade == 0:
             lit = hulls
     is_shaded = bool((cells[distances[0] >= 1] > 0).any())
     cells |= _identical(small, product, certainty)
-    if not half_seen:
+    if not _is_half_seen(product):
         cells |= _doubted(ground, smooth, product)
     if not cells.any():
         return None
@@ -143,7 +143,6 @@ def _cells(
     candidates: NDArray[np.uint8],
     product: NDArray[np.float32],
     certainty: NDArray[np.float32],
-    half_seen: bool,
     lit: NDArray[np.bool_],
 ) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
     """1 on ground that is seen through an opening; and the hulls of the openings that things cross.
@@ -154,7 +153,6 @@ def _cells(
         candidates: h x w, 1 where it may be seen.
         product: h x w, 0 to 1.
         certainty: h x w, 0 to 1.
-        half_seen: whether the segmenter half sees the product as a whole.
         lit: h x w, crossed openings that are known already: what crosses them may pass for ground in the shade.
     """
     import cv2
@@ -167,7 +165,7 @@ def _cells(
     everywhere = Surroundings(inside, doubtful, cv2.dilate(clearly, _disc(FRAME)) > 0, certainty, ground.light())
     span = max(2, round(SPAN * max(away.shape)))
     margin = round(BEYOND * max(away.shape)) + 1
-    usual = float(np.quantile(certainty[inside], 0.9))
+    usual, half_seen = float(np.quantile(certainty[inside], 0.9)), _is_half_seen(product)
     joined = cv2.morphologyEx(candidates, cv2.MORPH_CLOSE, _disc(span))
     count, labels, stats, _ = cv2.connectedComponentsWithStats(joined, connectivity=8)
     for label in range(1, count):
@@ -193,6 +191,7 @@ def _undecided(product: NDArray[np.float32]) -> NDArray[np.bool_]:
 
 
 def _is_half_seen(product: NDArray[np.float32]) -> bool:
+    """Whether the segmenter half sees the product as a whole."""
     return bool(np.count_nonzero(_undecided(product)) > MOST_UNDECIDED * np.count_nonzero(product >= 0.5))
 
 

@@ -24,6 +24,9 @@ BEYOND = 0.07
 DIRECTIONS = 8
 """Directions that the outlines of a place's cells are told apart by."""
 
+NEAR_HUB, NEAR_RIM = 0.2, 0.8
+"""Shares of the radius between which outlines are asked whether they point to the middle."""
+
 LEAST_CELL = 12
 """Pixels from which on a cell counts as one."""
 
@@ -148,6 +151,7 @@ def measure_place(
     doubtful = int((surroundings.doubtful & (away <= span)).sum())
     beyond = ~surroundings.inside[(away > span) & (away < BEYOND * max(shape))]
     areas = cv2.connectedComponentsWithStats(cells, connectivity=4)[2][1:, cv2.CC_STAT_AREA]
+    slopes = _slopes(cells)
     return Place(
         area=area / (shape[0] * shape[1]),
         purity=area / (area + doubtful),
@@ -155,8 +159,8 @@ def measure_place(
         beyond=float(beyond.mean()) if beyond.size else 0.0,
         cells=int((areas >= LEAST_CELL).sum()),
         largest=float(areas.max()) / area,
-        turning=_turning(cells),
-        radial=_radial(cells),
+        turning=_turning(*slopes),
+        radial=_radial(cells, *slopes),
         emptiness=area / _enclosed(whole),
         certainty=float(surroundings.certainty[cells > 0].mean()),
         light=float(surroundings.light[cells > 0].mean()),
@@ -173,26 +177,28 @@ def _enclosed(whole: NDArray[np.uint8]) -> int:
     return int(filled.sum())
 
 
-def _turning(cells: NDArray[np.uint8]) -> float:
+def _slopes(cells: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """h x w each: along x and along y."""
     import cv2
 
     soft = cv2.GaussianBlur(cells.astype(np.float32), (0, 0), 1.5)
     across, down = (np.asarray(cv2.Sobel(soft, cv2.CV_32F, *order), np.float32) for order in ((1, 0), (0, 1)))
+    return across, down
+
+
+def _turning(across: NDArray[np.float32], down: NDArray[np.float32]) -> float:
     direction = np.floor(np.arctan2(down, across) * (DIRECTIONS / np.pi) + 0.5).astype(np.intp) % DIRECTIONS
     held = np.bincount(direction.ravel(), np.hypot(across, down).ravel(), DIRECTIONS)
     return float((held > 0.5 * held.mean()).mean())
 
 
-def _radial(cells: NDArray[np.uint8]) -> float:
+def _radial(cells: NDArray[np.uint8], across: NDArray[np.float32], down: NDArray[np.float32]) -> float:
     import cv2
 
     (x, y), radius = cv2.minEnclosingCircle(cv2.findNonZero(cells))
-    soft = cv2.GaussianBlur(cells.astype(np.float32), (0, 0), 1.5)
-    across, down = (np.asarray(cv2.Sobel(soft, cv2.CV_32F, *order), np.float32) for order in ((1, 0), (0, 1)))
     rows, columns = np.indices(cells.shape, np.float32)
     rows, columns = rows - np.float32(y), columns - np.float32(x)
     away = np.hypot(rows, columns)
-    middle = (away > 0.2 * radius) & (away < 0.8 * radius)
-    steep = np.hypot(across, down)
+    middle = (away > NEAR_HUB * radius) & (away < NEAR_RIM * radius)
     turned = np.abs(across * rows - down * columns) / np.maximum(away, 1)
-    return float(turned[middle].sum() / max(float(steep[middle].sum()), 1e-6))
+    return float(turned[middle].sum() / max(float(np.hypot(across, down)[middle].sum()), 1e-6))
