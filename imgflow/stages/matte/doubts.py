@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from imgflow.stages.colour import to_lab
 from imgflow.stages.matte.second_look import Looks
+from imgflow.stages.matte.slopes import slopes
 from imgflow.stages.matte.trimap import LEAST_BAND, SURE, TRACE
 from imgflow.stages.sizes import enlarged, scaled_size
 
@@ -144,15 +145,7 @@ def _depth(inside: NDArray[np.bool_]) -> NDArray[np.float32]:
 
 def _slope(belief: NDArray[np.float32]) -> NDArray[np.float32]:
     """H x W, a pixel."""
-    import cv2
-
-    if not belief.size:
-        return belief
-    soft = cv2.GaussianBlur(belief, (0, 0), 1.5)
-    across, down = (
-        np.asarray(cv2.Sobel(soft, cv2.CV_32F, *order, scale=1 / 8), np.float32) for order in ((1, 0), (0, 1))
-    )
-    return np.hypot(across, down)
+    return np.hypot(*slopes(belief)) if belief.size else belief
 
 
 def _colour_odds(rgb: NDArray[np.uint8], belief: NDArray[np.float32], deep: NDArray[np.bool_]) -> NDArray[np.float32]:

@@ -64,8 +64,8 @@ class GroundColour(NamedTuple):
         """The same where the ground may be darker, for each shade: by how much at most, natural logarithm."""
         brightness, tint = _differences(rgb, self.tones)
         brightness, tint = brightness / np.float32(self.brightness), tint / np.float32(self.tint)
-        allowed = [np.float32(shade / self.brightness) for shade in shades]
-        return [np.maximum(np.maximum(brightness, -brightness - shade), tint) for shade in allowed]
+        bounds = [np.float32(shade / self.brightness) for shade in shades]
+        return [np.maximum(np.maximum(brightness, -brightness - bound), tint) for bound in bounds]
 
     def light(self) -> NDArray[np.float32]:
         """h x w, grey levels of its darkest channel."""

@@ -121,7 +121,7 @@ def find_openings(rgb: NDArray[np.uint8], mask: NDArray[np.float32], belief: NDA
         crossed = crossed | hulls
         if shade == 0:
             lit = hulls
-    is_shaded = bool((cells[distances[0] >= 1] > 0).any())
+    is_shaded = bool(cells[distances[0] >= 1].any())
     cells |= _identical(small, product, certainty)
     if not _is_half_seen(product):
         cells |= _doubted(ground, smooth, product)
@@ -227,11 +227,11 @@ def _identical(
     import cv2
 
     outside = product < CERTAIN_GROUND
-    around = rgb[::SPARSE, ::SPARSE][outside[::SPARSE, ::SPARSE]]
-    if not len(around):
+    sample = rgb[::SPARSE, ::SPARSE][outside[::SPARSE, ::SPARSE]]
+    if not len(sample):
         return np.zeros(product.shape, np.uint8)
-    colour = np.median(around, axis=0)
-    if (np.abs(around - colour) <= ONE_COLOUR).all(1).mean() < ALL_ALIKE:
+    colour = np.median(sample, axis=0)
+    if (np.abs(sample - colour) <= ONE_COLOUR).all(1).mean() < ALL_ALIKE:
         return np.zeros(product.shape, np.uint8)
     same = _within(rgb, colour, ONE_COLOUR)
     count, found = cv2.connectedComponents(_opened(same & ~outside), connectivity=4)

@@ -12,6 +12,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from imgflow.stages.matte.slopes import slopes
+
 CLEAR = 3.0
 """Distance from the ground's colour, in its bounds, from which on a pixel clearly is not ground."""
 
@@ -151,7 +153,7 @@ def measure_place(
     doubtful = int((surroundings.doubtful & (away <= span)).sum())
     beyond = ~surroundings.inside[(away > span) & (away < BEYOND * max(shape))]
     areas = cv2.connectedComponentsWithStats(cells, connectivity=4)[2][1:, cv2.CC_STAT_AREA]
-    slopes = _slopes(cells)
+    across, down = slopes(cells.astype(np.float32))
     return Place(
         area=area / (shape[0] * shape[1]),
         purity=area / (area + doubtful),
@@ -159,8 +161,8 @@ def measure_place(
         beyond=float(beyond.mean()) if beyond.size else 0.0,
         cells=int((areas >= LEAST_CELL).sum()),
         largest=float(areas.max()) / area,
-        turning=_turning(*slopes),
-        radial=_radial(cells, *slopes),
+        turning=_turning(across, down),
+        radial=_radial(cells, across, down),
         emptiness=area / _enclosed(whole),
         certainty=float(surroundings.certainty[cells > 0].mean()),
         light=float(surroundings.light[cells > 0].mean()),
@@ -175,15 +177,6 @@ def _enclosed(whole: NDArray[np.uint8]) -> int:
     filled = np.zeros_like(whole)
     cv2.drawContours(filled, outlines, -1, (1,), cv2.FILLED)
     return int(filled.sum())
-
-
-def _slopes(cells: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """h x w each: along x and along y."""
-    import cv2
-
-    soft = cv2.GaussianBlur(cells.astype(np.float32), (0, 0), 1.5)
-    across, down = (np.asarray(cv2.Sobel(soft, cv2.CV_32F, *order), np.float32) for order in ((1, 0), (0, 1)))
-    return across, down
 
 
 def _turning(across: NDArray[np.float32], down: NDArray[np.float32]) -> float:
