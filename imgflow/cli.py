@@ -88,7 +88,8 @@ def process(
     """
     with importing_much():
         from imgflow.models.loader import Models
-        from imgflow.pipeline.files import left_out, make_folder, plan_files, recipes_for
+        from imgflow.pipeline.files import make_folder, plan_files, recipes_for
+        from imgflow.pipeline.folders import left_out
         from imgflow.pipeline.from_settings import limits_of, runtime_of
         from imgflow.pipeline.load_ahead import load_ahead
         from imgflow.pipeline.single import process_files
@@ -98,8 +99,8 @@ def process(
     os.environ.update(thread_variables(settings.threads))  # before a stage imports its libraries
     jobs = plan_files(paths, out, recipes_for(settings, recipe_file, steps, assignments))
     make_folder(out)
-    for file in left_out(paths):
-        _tell(f"{file}: not a photo, left out", "dim")
+    for path, why in left_out(paths):
+        _tell(f"{path}: {why}", "dim")
     limits = limits_of(settings)
     failed = 0
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())

@@ -1,13 +1,13 @@
 """Which picture of one folder belongs to which of the other."""
 
+import os
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from imgflow.errors import UsageError
-from imgflow.pipeline.files import left_out
-from imgflow.store.ignored import is_ignored
+from imgflow.pipeline.folders import photos_in
 
 _Key = Callable[[PurePosixPath], str]
 
@@ -95,13 +95,9 @@ def _unique(
 
 
 def _pictures(folder: Path, skipped: Sequence[Path]) -> dict[PurePosixPath, Path]:
-    others = set(left_out([folder]))
     found: dict[PurePosixPath, Path] = {}
-    for file in sorted(folder.rglob("*")):
-        below = PurePosixPath(file.relative_to(folder).as_posix())
-        if not file.is_file() or file in others or is_ignored(str(below)):
-            continue
-        resolved = file.resolve()
-        if not any(path == resolved or path in resolved.parents for path in skipped):
-            found[below] = file
+    for file in photos_in(folder):
+        real = Path(os.path.realpath(file))
+        if not any(path == real or path in real.parents for path in skipped):
+            found[PurePosixPath(file.relative_to(folder).as_posix())] = file
     return found

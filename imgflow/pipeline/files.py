@@ -1,5 +1,6 @@
 """Which files `imgflow process` reads, with which recipe, and what it calls the results."""
 
+import contextlib
 import functools
 import os
 import secrets
@@ -12,34 +13,13 @@ from pathlib import Path
 from imgflow.catalog.photo_keys import folder_of
 from imgflow.errors import PhotoError, UsageError
 from imgflow.photos.encode import EXTENSIONS
+from imgflow.pipeline.folders import photos_in
 from imgflow.pipeline.from_settings import recipe_in_settings
 from imgflow.recipe import Recipe
 from imgflow.recipe_file import RECIPE_NAME, apply_overrides, choose_steps, load_recipe
 from imgflow.settings import Settings
-from imgflow.store.ignored import is_ignored
-
-# What lies beside photos in people's folders. Anything else is tried, whatever its name.
-_TEXTS = {
-    ".css",
-    ".csv",
-    ".htm",
-    ".html",
-    ".ini",
-    ".json",
-    ".log",
-    ".md",
-    ".py",
-    ".tsv",
-    ".txt",
-    ".xml",
-    ".yaml",
-    ".yml",
-}
-_OFFICE = {".db", ".doc", ".docx", ".pdf", ".xls", ".xlsx", ".zip"}
-_NOT_PHOTOS = _TEXTS | _OFFICE
 
 _LONGEST_NAME = 240
-
 
 RecipeOf = Callable[[Path | None, str], Recipe]
 """The recipe of a photo, by the `recipe.yaml` nearest to it and by its folder below the one that was named."""
@@ -70,12 +50,12 @@ def plan_files(paths: Sequence[Path], out: Path, recipe_of: RecipeOf) -> list[Jo
     """
     found: dict[Path, tuple[Path, Path, Recipe]] = {}
     for path in paths:
-        if path.is_dir() and path.resolve() == out.resolve():
+        if path.is_dir() and _real(path) == _real(out):
             raise UsageError(f"--out {out} is the folder of the photos: results would mix with them; choose another")
         for file, below in _below(path, out):
             beside = _recipe_beside(file, path) if path.is_dir() else None
-            if file.resolve() not in found:
-                found[file.resolve()] = file, below, recipe_of(beside, folder_of(below.as_posix()))
+            if _real(file) not in found:
+                found[_real(file)] = file, below, recipe_of(beside, folder_of(below.as_posix()))
     short = {file: below.with_suffix("") for file, (_, below, _) in found.items()}
     shared = Counter(short.values())
     jobs: list[Job] = []
@@ -87,7 +67,7 @@ def plan_files(paths: Sequence[Path], out: Path, recipe_of: RecipeOf) -> list[Jo
         while target in used:
             target, number = out / f"{name}~{number}{extension}", number + 1
         used.add(target)
-        if target.resolve() in found:
+        if _real(target) in found:
             raise UsageError(f"{target} is one of the photos and would be overwritten: choose another --out")
         jobs.append(Job(source, target, recipe))
     return jobs
@@ -109,12 +89,6 @@ def recipes_for(settings: Settings, file: Path | None, steps: str | None, assign
         return apply_overrides(recipe if steps is None else choose_steps(recipe, steps), list(assignments))
 
     return recipe_of
-
-
-def left_out(paths: Sequence[Path]) -> list[Path]:
-    """Files below the named folders that are plainly no photos (texts, tables, archives); recipes are not counted."""
-    files = (file for path in paths if path.is_dir() for file in _walk(path))
-    return [file for file in files if file.suffix.lower() in _NOT_PHOTOS and file.name != RECIPE_NAME]
 
 
 def read_photo(path: Path, max_bytes: int) -> bytes:
@@ -177,25 +151,24 @@ def _below(path: Path, out: Path) -> Iterator[tuple[Path, Path]]:
     if not path.is_dir():
         yield path, Path(path.name)
         return
-    results = out.resolve()
-    has_results = path.resolve() in results.parents
-    for file in _walk(path):
-        is_result = has_results and results in file.resolve().parents
-        if file.suffix.lower() not in _NOT_PHOTOS and not is_result:
+    results = _real(out)
+    has_results = _real(path) in results.parents
+    for file in photos_in(path):
+        if not (has_results and results in _real(file).parents):
             yield file, file.relative_to(path)
 
 
-def _walk(folder: Path) -> Iterator[Path]:
-    for file in sorted(folder.rglob("*")):
-        if file.is_file() and not is_ignored(file.relative_to(folder).as_posix()):
-            yield file
+def _real(path: Path) -> Path:
+    """Where it really is; unlike `Path.resolve` this raises nothing at links in a circle."""
+    return Path(os.path.realpath(path))
 
 
 def _recipe_beside(file: Path, top: Path) -> Path | None:
     for folder in file.parents:
         candidate = folder / RECIPE_NAME
-        if candidate.is_file():
-            return candidate
+        with contextlib.suppress(PermissionError):  # a folder that may only be listed: its photos say so
+            if candidate.is_file():
+                return candidate
         if folder == top:
             return None
     return None

@@ -159,4 +159,6 @@ def _pixels(source: Path) -> float:
         with Image.open(source) as image:
             return image.width * image.height
     except Exception:  # whatever is wrong with it, reading the photo will say so
-        return 10.0 * source.stat().st_size if source.exists() else 0.0
+        with contextlib.suppress(OSError):
+            return 10.0 * source.stat().st_size
+        return 0.0

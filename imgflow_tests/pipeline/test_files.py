@@ -1,5 +1,6 @@
 """Which files `imgflow process` reads, and what it calls the results."""
 
+import errno
 import os
 from pathlib import Path
 from typing import Any
@@ -7,7 +8,8 @@ from typing import Any
 import pytest
 
 from imgflow.errors import PhotoError, RecipeError, UsageError
-from imgflow.pipeline.files import Job, left_out, make_folder, plan_files, read_photo, recipes_for, write_result
+from imgflow.pipeline.files import Job, make_folder, plan_files, read_photo, recipes_for, write_result
+from imgflow.pipeline.folders import left_out
 from imgflow.settings import Settings
 
 
@@ -60,7 +62,41 @@ def test_hidden_files_texts_and_former_results_are_left_out(tmp_path: Path):
     touch(tmp_path, "in/a.jpg", "in/.b.jpg", "in/list.tsv", "in/page.svg", "in/out/a.png")
     (tmp_path / "in/recipe.yaml").write_text("steps: [matte]")
     assert targets([tmp_path / "in"], tmp_path / "in/out") == ["a.png", "page.png"]
-    assert left_out([tmp_path / "in"]) == [tmp_path / "in/list.tsv"]
+    assert [path for path, _ in left_out([tmp_path / "in"])] == [tmp_path / "in/list.tsv"]
+
+
+def test_what_cannot_be_looked_into_is_tried_and_what_is_no_file_is_told(tmp_path: Path):
+    touch(tmp_path, "in/a.jpg", "elsewhere/b.jpg", "in/.hidden/c.jpg")
+    (tmp_path / "in/gone.jpg").symlink_to(tmp_path / "nowhere.jpg")
+    (tmp_path / "in/circle.jpg").symlink_to(tmp_path / "in/circle.jpg")
+    (tmp_path / "in/more").symlink_to(tmp_path / "elsewhere")
+    os.mkfifo(tmp_path / "in/pipe.jpg")
+    assert targets([tmp_path / "in"], tmp_path / "out") == ["a.png", "circle.png", "gone.png"]
+    for name in ("gone.jpg", "circle.jpg"):
+        with pytest.raises(PhotoError, match="unreadable"):
+            read_photo(tmp_path / "in" / name, 1_000_000)
+    assert left_out([tmp_path / "in"]) == [
+        (tmp_path / "in/more", "a link to a folder, not followed: name the folder itself"),
+        (tmp_path / "in/pipe.jpg", "neither a file nor a folder, left out"),
+    ]
+
+
+def test_a_folder_that_cannot_be_opened_is_tried_as_a_photo_so_that_it_fails_as_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    touch(tmp_path, "in/a.jpg", "in/closed/b.jpg", "in/.hidden/c.jpg")
+    scandir = os.scandir
+
+    def refuse(path: Any) -> Any:  # whoever runs the tests may be allowed everything
+        if Path(path).name in ("closed", ".hidden"):
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    jobs = jobs_of([tmp_path / "in"], tmp_path / "out")
+    assert [job.source.name for job in jobs] == ["a.jpg", "closed"]
+    with pytest.raises(PhotoError, match="unreadable"):
+        read_photo(jobs[1].source, 1_000_000)
 
 
 def test_results_may_go_above_the_photos(tmp_path: Path):

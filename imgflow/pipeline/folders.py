@@ -1,0 +1,77 @@
+"""What lies in a folder of photos: what is tried as a photo, and what is told to be none."""
+
+import os
+import stat
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from imgflow.store.ignored import is_ignored
+
+# What lies beside photos in people's folders. Anything else is tried, whatever its name.
+_TEXTS = {
+    ".css",
+    ".csv",
+    ".htm",
+    ".html",
+    ".ini",
+    ".json",
+    ".log",
+    ".md",
+    ".py",
+    ".tsv",
+    ".txt",
+    ".xml",
+    ".yaml",
+    ".yml",
+}
+_OFFICE = {".db", ".doc", ".docx", ".pdf", ".xls", ".xlsx", ".zip"}
+_NOT_PHOTOS = _TEXTS | _OFFICE
+
+_LINK = "a link to a folder, not followed: name the folder itself"
+
+
+class LeftOut(NamedTuple):
+    """Something in a folder that is not tried, and why."""
+
+    path: Path
+    why: str
+
+
+def photos_in(folder: Path) -> list[Path]:
+    """What is tried as a photo at any depth, in the order of the paths.
+
+    Links to nothing and folders that cannot be opened are among them: to try them tells what is wrong.
+    """
+    return sorted(path for path, why in _look_into(folder) if not why)
+
+
+def left_out(paths: Sequence[Path]) -> list[LeftOut]:
+    """What below the named folders is not tried; what is known not to be a photo (`is_ignored`) goes without a word."""
+    folders = [path for path in paths if path.is_dir()]
+    return sorted(LeftOut(path, why) for folder in folders for path, why in _look_into(folder) if why)
+
+
+def _look_into(folder: Path) -> Iterator[tuple[Path, str]]:
+    """Everything in the folder, with the reason why it is not tried; empty if it is."""
+    closed: list[OSError] = []
+    for parent, folders, files in os.walk(folder, onerror=closed.append):
+        links = [path for path in (Path(parent, name) for name in folders) if path.is_symlink()]
+        entries = [(Path(parent, name), None) for name in files] + [(path, _LINK) for path in links]
+        for path, why in entries:
+            if not is_ignored(path.relative_to(folder).as_posix()):
+                yield path, _objection(path) if why is None else why
+    for error in closed:
+        path = Path(error.filename)
+        if not is_ignored((path.relative_to(folder) / "photo").as_posix()):
+            yield path, ""
+
+
+def _objection(path: Path) -> str:
+    if path.suffix.lower() in _NOT_PHOTOS:
+        return "not a photo, left out"
+    try:
+        mode = path.stat().st_mode
+    except OSError:
+        return ""
+    return "" if stat.S_ISREG(mode) else "neither a file nor a folder, left out"
