@@ -22,7 +22,7 @@ from imgflow.compare.page import pictures_folder
 from imgflow.compare.strip import GAIN, difference
 from imgflow.errors import UsageError
 from imgflow.photos.picture import Picture
-from imgflow_tests.test_cli import imgflow
+from imgflow_tests.cli.calls import imgflow
 
 Pixels = NDArray[np.uint8]
 

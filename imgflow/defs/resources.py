@@ -7,9 +7,7 @@ from pathlib import Path
 
 from imgflow.catalog.database import Catalog
 from imgflow.cores import thread_variables
-from imgflow.models.loader import Models
-from imgflow.models.store import ModelStore
-from imgflow.pipeline.from_settings import runtime_of
+from imgflow.pipeline.from_settings import models_of
 from imgflow.pipeline.workspace import Workspace
 from imgflow.settings import Settings
 from imgflow.store.base import Store
@@ -43,7 +41,7 @@ class WorkspaceResource:
             settings=settings,
             store=open_store(settings.store_location, settings),
             catalog=Catalog(settings.catalog_location),
-            models=Models(ModelStore(settings.models_location), runtime_of(settings), settings.model_memory),
+            models=models_of(settings),
             prefix=open_store(settings.catalog_prefix, settings) if settings.catalog_prefix else None,
         )
 

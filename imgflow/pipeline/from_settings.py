@@ -3,7 +3,10 @@
 from collections.abc import Iterator
 
 from imgflow.catalog.photo_keys import folder_of
+from imgflow.models.loader import Models
+from imgflow.models.pulling.sources import Progress, silent
 from imgflow.models.runtime import Runtime
+from imgflow.models.store import ModelStore
 from imgflow.photos.limits import Limits
 from imgflow.recipe import Recipe
 from imgflow.recipe_file import load_recipe
@@ -32,6 +35,11 @@ def limits_of(settings: Settings) -> Limits:
 def runtime_of(settings: Settings) -> Runtime:
     """How the settings want models to run."""
     return Runtime(settings.device, settings.strict_device, settings.precision, settings.threads, settings.compile)
+
+
+def models_of(settings: Settings, progress: Progress = silent) -> Models:
+    """Models from the settings' model store; `progress` is told how far downloads have come."""
+    return Models(ModelStore(settings.models_location), runtime_of(settings), settings.model_memory, progress)
 
 
 def recipe_in_settings(settings: Settings, folder: str) -> Recipe:
