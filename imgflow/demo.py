@@ -159,6 +159,8 @@ def _state(workspace: Workspace, keys: set[str]) -> tuple[State, tuple[int, ...]
 
 def _show(workspace: Workspace, state: State) -> None:
     table = Table("photo", "size", "status", "seconds", "result")
+    for column in table.columns:
+        column.overflow = "fold"  # paths are there to be opened
     pairs: list[Pair] = []
     with workspace.catalog.read() as session:
         results = results_of(session, [photo.id for photo in state.photos], STAGES)

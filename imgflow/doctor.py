@@ -18,7 +18,7 @@ from imgflow.models.model import Model
 from imgflow.models.onnx.session import PROVIDERS
 from imgflow.models.store import ModelStore
 from imgflow.pipeline.from_settings import recipe_in_settings
-from imgflow.settings import Settings
+from imgflow.settings import Settings, unknown_variables
 from imgflow.store.base import Store
 
 _OPENCV_WHEELS = (
@@ -60,6 +60,13 @@ def _guarded(name: str, check: Callable[[Settings], Finding], settings: Settings
         return Finding(name, "fail", str(error))
     except Exception as error:
         return Finding(name, "fail", f"{type(error).__name__}: {error}")
+
+
+def _settings(settings: Settings) -> Finding:
+    unknown = unknown_variables()
+    if unknown:
+        return Finding("settings", "warn", "; ".join(unknown), "the README lists all settings")
+    return Finding("settings", "ok", "every IMGFLOW_* variable is one")
 
 
 def _recipes(settings: Settings) -> Finding:
@@ -218,6 +225,7 @@ def _celery_workers(settings: Settings) -> Finding:
 
 
 _CHECKS: dict[str, Callable[[Settings], Finding]] = {
+    "settings": _settings,
     "recipes": _recipes,
     "store": _store,
     "catalog prefix": _prefix,

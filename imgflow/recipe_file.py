@@ -1,5 +1,6 @@
 """Reading recipes: YAML files and `stage.option=value` overrides, with errors that say where."""
 
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,14 @@ from imgflow.recipe import STAGES, Recipe
 
 RECIPE_NAME = "recipe.yaml"
 """A file of this name beside photos is the recipe of that folder and of the folders below it."""
+
+
+_PLAIN = {
+    "extra_forbidden": "there is no such field",
+    "tuple_type": "must be a list, such as [denoise, matte]",
+    "model_type": "must be options with their values, such as {strength: 0.5}",
+}
+"""What pydantic says in terms of Python, by its types of problems."""
 
 
 def load_recipe(path: Path) -> Recipe:
@@ -86,9 +95,20 @@ def apply_overrides(recipe: Recipe, assignments: list[str]) -> Recipe:
             parsed = value if value.startswith("#") else yaml.safe_load(value)
             recipe = recipe.with_overrides(stage, {option: parsed})
         except (ValidationError, yaml.YAMLError) as error:
-            problem = error.errors()[0]["msg"] if isinstance(error, ValidationError) else str(error)
+            problem = _plainly(error.errors()[0]) if isinstance(error, ValidationError) else str(error)
             raise RecipeError(f"--set {text}: {problem}") from error
     return recipe
+
+
+def without_effect(assignments: Sequence[str], recipes: Iterable[Recipe]) -> list[str]:
+    """Of texts that `apply_overrides` took, those for a stage that is off in every one of these recipes; with why."""
+    on = {stage for recipe in recipes for stage in STAGES if recipe.is_on(stage)}
+    targets = {text: text.partition(".")[0].strip() for text in assignments}
+    return [
+        f"--set {text}: has no effect, since {stage} is not among the steps that run"
+        for text, stage in targets.items()
+        if stage not in on
+    ]
 
 
 def _without_stages_turned_off(values: dict[str, Any]) -> dict[str, Any]:
@@ -103,8 +123,11 @@ def _without_stages_turned_off(values: dict[str, Any]) -> dict[str, Any]:
 def _describe(problem: Any, root: yaml.Node | None, name: str) -> str:
     path = problem["loc"]
     field = ".".join(str(part) for part in path) or "recipe"
-    message = "there is no such field" if problem["type"] == "extra_forbidden" else problem["msg"]
-    return f"{name}:{_line_of(root, path)}: {field}: {message}"
+    return f"{name}:{_line_of(root, path)}: {field}: {_plainly(problem)}"
+
+
+def _plainly(problem: Any) -> str:
+    return _PLAIN.get(problem["type"]) or str(problem["msg"]).removeprefix("Value error, ")
 
 
 def _line_of(node: yaml.Node | None, path: tuple[int | str, ...]) -> int:

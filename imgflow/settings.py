@@ -1,10 +1,11 @@
 """All settings, from IMGFLOW_* variables or a `.env` file."""
 
+import difflib
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_origin
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, DotEnvSettingsSource, EnvSettingsSource, SettingsConfigDict
 from pydantic_settings import SettingsError as UnreadableSettingsError
 
 from imgflow.errors import SettingsError
@@ -144,8 +145,33 @@ def load_settings() -> Settings:
     try:
         return Settings()  # type: ignore[call-arg]
     except ValidationError as error:
-        lines = [f"IMGFLOW_{'.'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors()]
+        lines = [
+            f"{_variable('.'.join(map(str, e['loc'])))}: {e['msg'].removeprefix('Value error, ')}"
+            for e in error.errors()
+        ]
         raise SettingsError("\n".join(lines)) from error
     except UnreadableSettingsError as error:
         # pydantic-settings' own error, for a value that is not the JSON it should be.
-        raise SettingsError(f"{error}: IMGFLOW_RECIPES and IMGFLOW_STAGE_DEVICES are written as JSON") from error
+        fields = Settings.model_fields.items()
+        of_json = [_variable(name) for name, field in fields if get_origin(field.annotation) is dict]
+        raise SettingsError(f"{error}: {', '.join(of_json)} are written as JSON") from error
+
+
+_OF_THE_BENCHMARKS = ("IMGFLOW_PHOTOS", "IMGFLOW_NOISE_PAIRS")
+
+
+def unknown_variables() -> list[str]:
+    """IMGFLOW_* variables and lines of `.env` that are no setting, each with a word on what may have been meant."""
+    known = [*map(_variable, Settings.model_fields), *_OF_THE_BENCHMARKS]
+    given = {*EnvSettingsSource(Settings).env_vars, *DotEnvSettingsSource(Settings).env_vars}
+    unknown = sorted(name.upper() for name in given if name.upper().startswith("IMGFLOW_"))
+    return [f"{name}: is no setting{_meant(name, known)}" for name in unknown if name not in known]
+
+
+def _meant(name: str, known: list[str]) -> str:
+    near = difflib.get_close_matches(name, known, n=1)
+    return f"; did you mean {near[0]}?" if near else ""
+
+
+def _variable(field: str) -> str:
+    return f"IMGFLOW_{field.upper()}"

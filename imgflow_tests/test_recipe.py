@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from imgflow.errors import RecipeError
 from imgflow.recipe import STAGES, PublishConfig, Recipe
-from imgflow.recipe_file import apply_overrides, choose_steps, load_recipe, parse_recipe
+from imgflow.recipe_file import apply_overrides, choose_steps, load_recipe, parse_recipe, without_effect
 
 
 def test_the_default_recipe_cleans_and_cuts_out_but_does_not_enlarge():
@@ -39,11 +39,12 @@ def test_the_order_of_steps_in_the_file_does_not_matter_to_the_pipeline():
         ("steps:\n  - denoise\n  - sharpen\n", "shop.yaml:3: steps.1: "),
         (
             "publish:\n  background: white\n",
-            "shop.yaml:2: publish.background: Value error, a colour is written",
+            "shop.yaml:2: publish.background: a colour is written",
         ),
         ("matte: [\n", "shop.yaml:2: not valid YAML"),
         ("- denoise\n", "shop.yaml:1: a recipe is a mapping"),
-        ("publish: off\n", "shop.yaml:1: publish: "),
+        ("publish: off\n", "shop.yaml:1: publish: must be options with their values"),
+        ("steps: matte\n", "shop.yaml:1: steps: must be a list"),
     ],
 )
 def test_errors_name_file_line_and_field(text: str, message: str):
@@ -95,6 +96,14 @@ def test_steps_from_the_command_line_replace_the_recipes():
     assert choose_steps(Recipe(), "").steps == ()
     with pytest.raises(RecipeError, match="--steps blur"):
         choose_steps(Recipe(), "blur")
+
+
+def test_changes_of_stages_that_are_off_are_told():
+    changes, all_on = ["enhance.scale=2", "matte.clean=0", "publish.quality=90"], Recipe(steps=("matte", "enhance"))
+    assert without_effect(changes, [Recipe(steps=("matte",)), all_on]) == []
+    assert without_effect(changes, [Recipe(steps=("matte",)), Recipe(steps=())]) == [
+        "--set enhance.scale=2: has no effect, since enhance is not among the steps that run"
+    ]
 
 
 def test_off_is_a_word_where_it_is_one_and_false_elsewhere():

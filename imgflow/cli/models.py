@@ -38,7 +38,7 @@ def list_models(as_json: bool) -> None:
     table = Table(box=SIMPLE, caption=f"in {settings.models_location}")
     table.add_column("name", no_wrap=True)  # what `pull` wants to be told
     for column in ("purpose", "size", "licence", "commercial", "here", *(["loaded by"] if loaded else [])):
-        table.add_column(column, overflow="fold")
+        table.add_column(column, overflow="fold", min_width=len(column))
     for status in statuses:
         size = f"{status.size / 1e6:,.1f} MB" if status.size else "?"
         commercial = "yes" if status.commercial else "[red]no[/]"

@@ -12,7 +12,7 @@ from imgflow.cli.telling import show, stderr, tell, told_plainly
 from imgflow.cores import thread_variables
 from imgflow.downloads import Downloads
 from imgflow.heap import importing_much, keep_freed_memory
-from imgflow.settings import load_settings
+from imgflow.settings import load_settings, unknown_variables
 
 
 @click.command()
@@ -48,14 +48,19 @@ def process(
         from imgflow.pipeline.from_settings import limits_of, models_of
         from imgflow.pipeline.load_ahead import load_ahead
         from imgflow.pipeline.single import process_files
+        from imgflow.recipe_file import without_effect
 
     keep_freed_memory()
     settings = load_settings()
+    for text in unknown_variables():
+        tell(text, "yellow")
     os.environ.update(thread_variables(settings.threads))  # before a stage imports its libraries
     jobs = plan_files(paths, out, recipes_for(settings, recipe_file, steps, assignments))
     make_folder(out)
     for path, why in left_out(paths):
         tell(f"{path}: {why}", "dim")
+    for text in without_effect(assignments, [job.recipe for job in jobs]) if jobs else []:
+        tell(f"{text}; name it with --steps", "yellow")
     limits = limits_of(settings)
     failed = 0
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())

@@ -11,6 +11,7 @@ from imgflow.models.loader import Models
 from imgflow.pipeline.files import plan_files, recipes_for
 from imgflow.pipeline.from_settings import limits_of
 from imgflow.pipeline.single import Processed, process_files
+from imgflow.recipe_file import without_effect
 from imgflow.settings import Settings
 
 OWN = "own recipe"
@@ -36,7 +37,7 @@ def processed_twice(
         tell: is given what became of each photo, A's first.
 
     Raises:
-        UsageError: there are no photos, or the settings are wrong (RecipeError).
+        UsageError: there are no photos, or the changes are wrong (RecipeError) or without effect.
         InfrastructureError: a model cannot be had.
     """
     with TemporaryDirectory(prefix="imgflow-compare-") as folder:
@@ -46,6 +47,9 @@ def processed_twice(
         }
         if not all(plans.values()):
             raise UsageError(f"{photo}: no photos found")
+        idle = without_effect(assignments, [job.recipe for jobs in plans.values() for job in jobs])
+        if idle:
+            raise UsageError("\n".join(f"{text}; name it in the steps of --recipe" for text in idle))
         models.check({chain for jobs in plans.values() for job in jobs for chain in job.recipe.chains()})
         results: list[dict[Path, Path]] = []
         for jobs in plans.values():

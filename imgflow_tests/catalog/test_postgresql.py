@@ -13,14 +13,14 @@ from imgflow.catalog.database import Catalog
 from imgflow.errors import CatalogUnavailableError
 from imgflow_tests.catalog.postgresql import PostgreSQL
 from imgflow_tests.catalog.test_concurrency import in_threads, take
-from imgflow_tests.pipeline import test_batch, test_drop, test_refresh
+from imgflow_tests.pipeline import test_batch, test_batch_replaced, test_batch_troubles, test_drop, test_refresh
 from imgflow_tests.pipeline.conftest import Shop, make_shop
 
 pytestmark = pytest.mark.server
 
 STORIES = [
     story
-    for module in (test_batch, test_drop, test_refresh)
+    for module in (test_batch, test_batch_replaced, test_batch_troubles, test_drop, test_refresh)
     for name, story in vars(module).items()
     if name.startswith("test_") and list(inspect.signature(story).parameters) == ["shop"]
 ]

@@ -35,6 +35,15 @@ def test_bad_usage_is_told_in_one_sentence(options: list[str], told: str, tmp_pa
     assert result.stdout == ""
 
 
+def test_what_was_asked_for_and_does_nothing_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("IMGFLOW_MAXPIXELS", "1")
+    photo = small_photo(tmp_path / "a.jpg")
+    result = imgflow("process", photo, "--out", tmp_path / "out", "--steps", "denoise", "--set", "enhance.scale=2")
+    assert result.exit_code == 0
+    assert "--set enhance.scale=2: has no effect, since enhance is not among the steps" in result.stderr
+    assert "IMGFLOW_MAXPIXELS: is no setting; did you mean IMGFLOW_MAX_PIXELS?" in result.stderr
+
+
 def test_a_photo_that_is_not_there_is_bad_usage(tmp_path: Path):
     assert imgflow("process", tmp_path / "no.jpg", "--out", tmp_path).exit_code == 2
     assert imgflow("process", "--out", tmp_path).exit_code == 2

@@ -227,7 +227,8 @@ def locked(root: Path, model: Model) -> Generator[None, None, None]:
         ) from error
     except OSError as error:
         raise ModelUnavailableError(
-            f"The model {model.name} is not in {root}, and nothing can be written there: {error.strerror}."
+            f"The model {model.name} is not in {root.absolute()}, and nothing can be written there ({error.strerror}): "
+            "let IMGFLOW_MODELS_DIR or IMGFLOW_HOME name a folder that can be."
         ) from error
     try:
         yield
