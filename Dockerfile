@@ -38,6 +38,6 @@ RUN python -c 'from imgflow.stages.warm_up import warm_up; warm_up()'
 # The last target, so that a plain `docker build .` makes it.
 FROM base AS cpu
 USER imgflow
-# The matting kernels are compiled here (40 s) and not at the first photo. On another type of processor than the build
+# The stages' kernels are compiled here and not at the first photo. On another type of processor than the build
 # machine's numba compiles them once more, into the same folder.
 RUN python -c 'from imgflow.stages.warm_up import warm_up; warm_up()'

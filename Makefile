@@ -21,7 +21,7 @@ $(VENV)/python:
 	$(PYTHON) -m venv $(VENV)
 	touch $@
 
-# The matting solver's kernels are compiled once (a few seconds); the result stays in the environment.
+# The stages' kernels are compiled once; the result stays in the environment.
 $(VENV)/base: $(VENV)/python pyproject.toml constraints.txt
 	$(PIP) install --quiet --constraint constraints.txt --editable .
 	$(BIN)/python -c 'from imgflow.stages.warm_up import warm_up; warm_up()'

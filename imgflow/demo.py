@@ -29,6 +29,7 @@ from imgflow.pipeline.contact_sheet import Pair, make_pair, paste_pairs
 from imgflow.pipeline.naming import INBOX, PUBLISHED, inbox_key
 from imgflow.pipeline.workspace import Workspace
 from imgflow.recipe import STAGES
+from imgflow.recipe_file import RECIPE_NAME
 from imgflow.samples import write_photos
 from imgflow.settings import Settings, load_settings
 from imgflow.store.ignored import is_ignored
@@ -113,7 +114,8 @@ def _drop(workspace: Workspace, photos: Path | None, megapixels: float | None) -
             files = sorted(file for file in folder.rglob("*") if file.is_file()) if photos.is_dir() else [photos]
         keys = {file.relative_to(folder).as_posix(): file for file in files}
         keys = {key: file for key, file in keys.items() if not is_ignored(key)}
-        for key, file in keys.items():
+        recipes = {file.relative_to(folder).as_posix(): file for file in files if file.name == RECIPE_NAME}
+        for key, file in (recipes | keys).items():  # recipes first: a photo may be seen at once
             workspace.store.put(inbox_key(key), file.read_bytes())
     if not keys:
         raise click.UsageError(f"there are no photos in {photos}")

@@ -10,7 +10,7 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from imgflow.catalog.database import take_turn
-from imgflow.catalog.photo_keys import folder_of
+from imgflow.catalog.photo_keys import folder_of, shortened
 from imgflow.catalog.tables import Batch, Member, Photo, RunRequest, now
 
 Source = Literal["inbox", "prefix"]
@@ -192,14 +192,8 @@ def _output_names(session: Session, keys: Sequence[str]) -> dict[str, str]:
 
 
 def _candidates(key: str) -> tuple[str, str]:
-    return _shortened(str(PurePosixPath(key).with_suffix(""))), _shortened(key)
-
-
-def _shortened(name: str) -> str:
-    """Room for an extension and a number: stores take 255 bytes a name, 1,024 a key."""
-    folder, slash, last = name.rpartition("/")
-    room = min(220, 900 - len(folder.encode()))
-    return folder + slash + last.encode()[: max(room, 8)].decode(errors="ignore")
+    folder, slash, name = key.rpartition("/")
+    return shortened(folder + slash, PurePosixPath(name).stem), shortened(folder + slash, name)
 
 
 def _is_free(session: Session, name: str, used: set[str]) -> bool:

@@ -38,9 +38,10 @@ def process(
 ) -> None:
     """Cut out photos, or folders of photos, without Dagster.
 
-    Writes an RGBA file for each photo. A result of an earlier run is replaced; where the photo fails this time it stays
-    as it was, and the error says so. Exit code 0: all done; 1: some photos failed, each is named with its reason on
-    stderr; 2: bad usage; 130: stopped with Ctrl-C, what is finished stays.
+    Writes an RGBA file for each photo. Folders keep their sub-folders; links to folders are not followed. A result of
+    an earlier run is replaced; where the photo fails this time it stays as it was, and the error says so. Exit code 0:
+    all done; 1: some photos failed, each is named with its reason on stderr; 2: bad usage; 130: stopped with Ctrl-C,
+    what is finished stays.
     """
     with importing_much():
         from imgflow.pipeline.files import make_folder, plan_files, recipes_for
@@ -74,7 +75,8 @@ def process(
             job = processed.job
             for step in processed.steps:
                 if step.doubt:
-                    tell(f"{job.source}: {step.name}: {step.doubt}", "yellow")
+                    look = "" if processed.error else f"; look at {job.target}"
+                    tell(f"{job.source}: {step.name}: {step.doubt}{look}", "yellow")
             if processed.error:
                 failed += 1
                 tell(f"{job.source}: {processed.error.code}: {processed.message}", "red")

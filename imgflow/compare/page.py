@@ -22,6 +22,7 @@ from imgflow.compare.matching import Matched
 from imgflow.errors import UsageError
 from imgflow.photos.encode import encode_png
 from imgflow.photos.picture import Picture
+from imgflow.pipeline.files import cannot_write
 
 EXTENSIONS = frozenset({".html", ".htm"})
 
@@ -56,7 +57,7 @@ class Page:
         try:
             self._hidden.mkdir(parents=True)
         except OSError as error:
-            raise _cannot_write(self._out, error) from error
+            raise cannot_write(self._out, error) from error
         return self
 
     def __exit__(
@@ -76,7 +77,7 @@ class Page:
             for letter, side in (("a", compared.a), ("b", compared.b)):
                 record[letter] |= self._write_pictures(f"{number}-{letter}", side)
         except OSError as error:
-            raise _cannot_write(self._out, error) from error
+            raise cannot_write(self._out, error) from error
         record["place"] = [
             position / length for position, length in zip(compared.figures.place, record["compared_size"], strict=True)
         ]
@@ -108,7 +109,7 @@ class Page:
                 self._hidden.replace(self._folder)
             page.replace(self._out)
         except OSError as error:
-            raise _cannot_write(self._out, error) from error
+            raise cannot_write(self._out, error) from error
         finally:
             page.unlink(missing_ok=True)
 
@@ -135,10 +136,6 @@ def pictures_folder(out: Path) -> Path:
 
 def _is_own(folder: Path) -> bool:
     return folder.is_dir() and all(_OWN_FILE.fullmatch(path.name) for path in folder.iterdir())
-
-
-def _cannot_write(path: Path, error: OSError) -> UsageError:
-    return UsageError(f"{path}: cannot be written ({error.strerror}): check --out and its disk")
 
 
 def _offered(grounds: Sequence[Ground]) -> list[Ground]:

@@ -13,7 +13,7 @@ class Runtime:
     """How models are to run.
 
     Attributes:
-        device: auto, cpu, cuda, mps.
+        device: auto, cpu, cuda, tensorrt, mps.
         strict: a device or precision that cannot be had is an error, not a fallback.
         precision: auto is the fastest that the model bears without visible loss on that device.
         compile: auto compiles networks on PyTorch where it pays: segmenters of one input size, on CUDA.

@@ -94,7 +94,7 @@ class ModelStore:
         """
         if name == "auto":
             return self._best(purpose, device)
-        model = describe(name, purpose, self._notes) if is_path(name) else self.lock.pinned(find_model(name))
+        model = describe(name, purpose, self._notes) if is_path(name) else self.lock.pinned(find_model(name, purpose))
         if model.purpose != purpose:
             raise UsageError(f"The model {name} is one to {model.purpose}, not to {purpose}.")
         return model

@@ -13,9 +13,7 @@ from imgflow.photos.limits import Limits
 from imgflow.photos.picture import Picture
 from imgflow.photos.pillow_terms import pillow_terms
 from imgflow.photos.png_chunks import check_pixels_complete
-from imgflow.photos.source import Opened, SourceInfo, damage_is_a_photo_error, inspect, open_photo
-
-__all__ = ["DecodedPhoto", "SourceInfo", "decode", "inspect"]
+from imgflow.photos.source import Opened, SourceInfo, damage_is_a_photo_error, open_photo
 
 LEAST_ALPHA = 26
 """A photo whose alpha nowhere reaches a tenth has nothing that a person would see on any ground."""

@@ -11,8 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import ImageFile
 
-Samples = NDArray[np.uint8] | NDArray[np.uint16]
-
 _NATIVE, _OTHER = ("L", "B") if sys.byteorder == "little" else ("B", "L")
 _LOW_BYTES = {
     f"{mode};16{order}": f"{mode};16{swapped}"

@@ -6,6 +6,7 @@ different recipes, never write the same object. Published ones have stable names
 
 from pathlib import PurePosixPath
 
+from imgflow.catalog.photo_keys import shortened
 from imgflow.recipe import StageName
 
 INBOX = "inbox"
@@ -21,10 +22,6 @@ STAGE_FOLDERS: dict[StageName, str] = {
     "publish": PUBLISHED,
 }
 """Folder in the store, and name of the Dagster asset, of each stage."""
-
-# S3 takes 1,024 bytes a key, file systems 255 bytes a name; both with room for our own prefix and hash.
-_LONGEST_KEY = 900
-_LONGEST_NAME = 220
 
 
 def inbox_key(photo_key: str) -> str:
@@ -49,8 +46,6 @@ def published_key(output_name: str, extension: str) -> str:
 
 
 def _join(folder: str, path: PurePosixPath, ending: str) -> str:
-    """Shorten the name where the store could not take it; the hash in the ending keeps shortened names apart."""
+    """The hash in the ending keeps shortened names apart."""
     parent = f"{folder}/{path.parent}/" if str(path.parent) != "." else f"{folder}/"
-    room = min(_LONGEST_NAME, _LONGEST_KEY - len(parent.encode())) - len(ending.encode())
-    name = path.name.encode()[: max(room, 8)].decode(errors="ignore")
-    return f"{parent}{name}{ending}"
+    return shortened(parent, path.name, ending)

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from imgflow.stages.base import StageOutput
 from imgflow_tests.cli.calls import RECORD, imgflow, process, small_photo
 
 
@@ -42,6 +43,15 @@ def test_what_was_asked_for_and_does_nothing_is_told(tmp_path: Path, monkeypatch
     assert result.exit_code == 0
     assert "--set enhance.scale=2: has no effect, since enhance is not among the steps" in result.stderr
     assert "IMGFLOW_MAXPIXELS: is no setting; did you mean IMGFLOW_MAX_PIXELS?" in result.stderr
+
+
+def test_what_is_doubtful_is_told_with_the_file_to_look_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    import imgflow.stages.denoise.stage as stage
+
+    monkeypatch.setattr(stage, "denoise", lambda picture, *_: StageOutput(picture, {"doubt": "all is grey"}))
+    photo = small_photo(tmp_path / "a.jpg")
+    result = imgflow("process", photo, "--out", tmp_path / "out", "--steps", "denoise")
+    assert f"{photo}: denoise: all is grey; look at {tmp_path / 'out/a.png'}\n" in result.stderr
 
 
 def test_a_photo_that_is_not_there_is_bad_usage(tmp_path: Path):

@@ -59,6 +59,10 @@ def test_what_nothing_pins_has_no_hash_yet() -> None:
 def test_an_unknown_name_is_a_usage_error_that_lists_the_known() -> None:
     with pytest.raises(UsageError, match=r"no model 'nonsense'.*u2netp"):
         find_model("nonsense")
+    with pytest.raises(
+        UsageError, match=r"no model 'nonsense' to upscale\. Known models to upscale: (?!.*u2netp).*edsr"
+    ):
+        find_model("nonsense", "upscale")
 
 
 def test_the_weights_hash_follows_the_weights_alone() -> None:

@@ -7,7 +7,8 @@ import pytest
 from PIL import Image
 
 from imgflow.errors import PhotoError
-from imgflow.photos.decode import decode, inspect
+from imgflow.photos.decode import decode
+from imgflow.photos.source import inspect
 from imgflow_tests.photos.hard_files import psnr, saved, scene, tiff
 
 FRAMES = [Image.fromarray(np.roll(scene(), 9 * i, 1)) for i in range(3)]

@@ -9,7 +9,8 @@ import pytest
 from PIL import Image, ImageFile
 
 from imgflow.errors import PHOTO_ERRORS, PhotoError
-from imgflow.photos.decode import decode, inspect
+from imgflow.photos.decode import decode
+from imgflow.photos.source import inspect
 from imgflow_tests.photos.hard_files import SIGNATURE, detailed, png, png_chunk, png_header, psnr, saved, scene, tiff
 from imgflow_tests.photos.test_formats import heic
 

@@ -7,8 +7,9 @@ import pytest
 from PIL import Image
 
 from imgflow.errors import PhotoError
-from imgflow.photos.decode import decode, inspect
+from imgflow.photos.decode import decode
 from imgflow.photos.metadata import PhotoMetadata
+from imgflow.photos.source import inspect
 from imgflow_tests.photos.hard_files import psnr, saved, scene
 
 ALPHA = np.tile(np.linspace(40, 255, 96).astype(np.uint8), (64, 1))

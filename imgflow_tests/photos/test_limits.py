@@ -15,9 +15,10 @@ from PIL import Image, ImageFile
 
 from imgflow.errors import PhotoError
 from imgflow.photos import source
-from imgflow.photos.decode import decode, inspect
+from imgflow.photos.decode import decode
 from imgflow.photos.limits import Limits
 from imgflow.photos.pillow_terms import pillow_terms
+from imgflow.photos.source import inspect
 from imgflow.settings import Settings
 from imgflow_tests.photos.hard_files import SIGNATURE, png, png_chunk, png_header, psnr, saved, scene, tiff
 

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from imgflow.photos.decode import decode, inspect
+from imgflow.photos.decode import decode
+from imgflow.photos.source import inspect
 from imgflow_tests.photos.hard_files import (
     SIGNATURE,
     orientation_exif,
