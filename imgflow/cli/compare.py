@@ -60,12 +60,7 @@ def compare(
     from imgflow.pipeline.from_settings import limits_of, models_of
     from imgflow.pipeline.single import Processed
 
-    if (b is None) != bool(assignments):
-        raise UsageError("give two pictures or two folders, or one of them and --set")
-    if recipe_file and not assignments:
-        raise UsageError("--recipe goes with --set: two pictures are compared as they are")
-    if out is None and not as_json:
-        raise UsageError("give --out FILE.html for a page, --out FILE.png for a strip, or --json")
+    _check_what_is_asked_for(b is not None, bool(assignments), bool(recipe_file), out is not None or as_json)
     check_out(out, [a] if b is None else [a, b])
     settings = load_settings()
     os.environ.update(thread_variables(settings.threads))
@@ -78,8 +73,8 @@ def compare(
             tell(f"{processed.job.source}: {processed.error.code}: {processed.message}", "red")
 
     with contextlib.ExitStack() as stack:
-        titles = (str(a), str(b) if b else ", ".join(assignments))
-        report = stack.enter_context(report_to(out, backgrounds, titles if b else (f"{a}, {OWN}", titles[1])))
+        titles = (str(a), str(b)) if b else (f"{a}, {OWN}", ", ".join(assignments))
+        report = stack.enter_context(report_to(out, backgrounds, titles))
         progress = stack.enter_context(Progress(console=stderr, transient=True, disable=not stderr.is_terminal))
         if b:
             matched = match(a, b, written_beside(out))
@@ -105,3 +100,13 @@ def compare(
     if out and not as_json:
         show(str(out))
     sys.exit(1 if failed or unprocessed else 0)
+
+
+def _check_what_is_asked_for(has_b: bool, has_changes: bool, has_recipe: bool, has_report: bool) -> None:
+    """Raises: UsageError: the options do not go together."""
+    if has_b == has_changes:
+        raise UsageError("give two pictures or two folders, or one of them and --set")
+    if has_recipe and not has_changes:
+        raise UsageError("--recipe goes with --set: two pictures are compared as they are")
+    if not has_report:
+        raise UsageError("give --out FILE.html for a page, --out FILE.png for a strip, or --json")
