@@ -136,6 +136,10 @@ class StoreUnavailableError(InfrastructureError):
     """The store does not answer, refuses the credentials, or is full."""
 
 
+class ObjectDeniedError(StoreUnavailableError):
+    """This object may not be read; the store is there, and others may be."""
+
+
 class ObjectNotFoundError(ImgflowError):
     """No object has this key in the store."""
 

@@ -96,7 +96,8 @@ def _cursor(text: str | None, catalog: str) -> int:
 
 def _told(look: Look) -> str:
     growing = f"{look.growing} still being written, " if look.growing else ""
-    return f"nothing new in the inbox ({growing}{look.waiting} waiting for their run)"
+    denied = f"{len(look.denied)} that may not be read, such as {look.denied[0]}, " if look.denied else ""
+    return f"nothing new in the inbox ({growing}{denied}{look.waiting} waiting for their run)"
 
 
 def _look_after_open_batches(instance: DagsterInstance, catalog: Catalog, cursor: int) -> None:

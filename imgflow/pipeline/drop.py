@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from imgflow.catalog.arrivals import CHUNK, Arrival, Seen, leaving, note_touched, register, waiting
-from imgflow.errors import ObjectNotFoundError
+from imgflow.errors import ObjectDeniedError, ObjectNotFoundError
 from imgflow.pipeline.naming import INBOX
 from imgflow.pipeline.workspace import Workspace
 from imgflow.store.base import ObjectInfo
@@ -24,6 +24,7 @@ class Look:
         photos: new or replaced photos now in the catalog.
         batches: batches made for them.
         growing: files that are still being written.
+        denied: keys of files that may not be read: they stay where they are, and are looked at again.
         waiting: photos seen there that were registered before and are not yet taken in.
         more: True when the look ended before it had seen everything.
     """
@@ -31,6 +32,7 @@ class Look:
     photos: int
     batches: int
     growing: int
+    denied: list[str]
     waiting: int
     more: bool
 
@@ -47,6 +49,7 @@ def look_into_inbox(workspace: Workspace) -> Look:
     """
     arrivals: list[Arrival] = []
     touched: list[Arrival] = []
+    denied: list[str] = []
     growing = registered = 0
     more = False
     end = time.monotonic() + LONGEST_LOOK
@@ -58,7 +61,11 @@ def look_into_inbox(workspace: Workspace) -> Look:
             break
         if is_known:
             continue
-        stamp = _stamp(workspace, info)
+        try:
+            stamp = _stamp(workspace, info)
+        except ObjectDeniedError:
+            denied.append(photo_key)
+            continue
         if stamp is None:
             growing += 1
             continue
@@ -70,7 +77,7 @@ def look_into_inbox(workspace: Workspace) -> Look:
             batches = len(register(session, arrivals, "inbox", "drop", workspace.settings.batch_size))
             for arrival in touched:
                 note_touched(session, "inbox", arrival)
-    return Look(len(arrivals), batches, growing, registered, more)
+    return Look(len(arrivals), batches, growing, denied, registered, more)
 
 
 def _sights(workspace: Workspace) -> Iterator[tuple[str, ObjectInfo, Seen | None]]:
@@ -96,7 +103,11 @@ def _photos(workspace: Workspace) -> Iterator[tuple[str, ObjectInfo]]:
 
 
 def _stamp(workspace: Workspace, info: ObjectInfo) -> str | None:
-    """The object's content stamp, or None while it is being written or when it has just gone."""
+    """The object's content stamp, or None while it is being written or when it has just gone.
+
+    Raises:
+        ObjectDeniedError: it may not be read.
+    """
     store = workspace.store
     try:
         if not store.is_settled(info, workspace.settings.settle_seconds):

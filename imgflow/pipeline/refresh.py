@@ -1,17 +1,20 @@
 """The nightly refresh: whatever is not as today's recipe would make it goes into new batches."""
 
 import itertools
+import logging
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from imgflow.catalog.arrivals import Arrival, Seen, chunks, register, taken, waiting
 from imgflow.catalog.photo_keys import folder_of
 from imgflow.catalog.refresh import Scope, Scopes, add_refresh_batch, reopen_canceled, stale_photos
-from imgflow.errors import ObjectNotFoundError, RecipeError
+from imgflow.errors import ObjectDeniedError, ObjectNotFoundError, RecipeError
 from imgflow.pipeline.workspace import Workspace
 from imgflow.recipe_file import RECIPE_NAME
 from imgflow.store.base import ObjectInfo, Store
 from imgflow.store.ignored import is_ignored
+
+log = logging.getLogger(__name__)
 
 _AT_ONCE = 1000
 
@@ -92,6 +95,9 @@ def _arrivals(prefix: Store, changed: list[ObjectInfo], known: dict[str, Seen]) 
         try:
             stamp = prefix.content_stamp(info)
         except ObjectNotFoundError:
+            continue
+        except ObjectDeniedError as error:
+            log.warning("%s", error)  # the others can be taken in
             continue
         if info.key not in known or known[info.key].stamp != stamp:
             yield Arrival(info.key, stamp, info.stamp)

@@ -28,7 +28,8 @@ class Store(ABC):
     """Bytes by key. Safe to use from several threads and several processes at once.
 
     Every method that takes a key raises `BadKeyError` for a key that no store can hold, and every method raises
-    `StoreUnavailableError` (what failed, on which key, why, what to do) when the store is away, full or refuses.
+    `StoreUnavailableError` (what failed, on which key, why, what to do) when the store is away, full or refuses;
+    `ObjectDeniedError`, one of these, where only this object of a folder may not be read.
     """
 
     @abstractmethod
@@ -57,7 +58,7 @@ class Store(ABC):
 
         Sorted by the UTF-8 bytes of the key. (S3: in the server's order, which is that one on Amazon; SeaweedFS sorts
         folder by folder.) What appears or goes while the listing runs may or may not be in it.
-        Names that no store can hold are left out, with a warning in the log.
+        Names that no store can hold, and folders below that may not be opened, are left out with a warning in the log.
 
         Args:
             prefix: a folder (`inbox` and `inbox/` mean the same; `inbox2/…` is not below it); empty: everything.

@@ -11,7 +11,7 @@ from collections.abc import Generator, Iterator
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
-from imgflow.errors import BadKeyError, ObjectNotFoundError
+from imgflow.errors import BadKeyError, ObjectDeniedError, ObjectNotFoundError
 from imgflow.store import passing
 from imgflow.store.base import ObjectInfo, Store
 from imgflow.store.folder_failures import folder_error
@@ -19,6 +19,8 @@ from imgflow.store.keys import RESERVED, check_folder, check_key, objection, sho
 from imgflow.store.writers import is_open_for_writing, open_for_reading
 
 log = logging.getLogger(__name__)
+
+_DENIED = (errno.EACCES, errno.EPERM)
 
 EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
@@ -65,13 +67,13 @@ class LocalStore(Store):
         folder = check_folder(prefix)
         if folder:
             self._refuse_links(self.root / folder, folder)
-        walks = [self._folder(folder)]
+        walks = [self._folder(folder, is_below=False)]
         while walks:
             key, entry = next(walks[-1], ("", None))
             if entry is None:
                 walks.pop()
             elif entry.is_dir(follow_symlinks=False):
-                walks.append(self._folder(key))
+                walks.append(self._folder(key, is_below=True))
             else:
                 with contextlib.suppress(FileNotFoundError):
                     yield _info(key, entry.stat(follow_symlinks=False))
@@ -167,10 +169,14 @@ class LocalStore(Store):
         except OSError as error:
             if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.ENXIO, errno.ENAMETOOLONG):
                 raise ObjectNotFoundError(f"There is no object {shown(key)} in {self.describe()}.") from error
-            raise folder_error(error, self.describe(), "read", key) from error
+            told = folder_error(error, self.describe(), "read", key)
+            raise (ObjectDeniedError(str(told)) if error.errno in _DENIED else told) from error
 
-    def _folder(self, folder: str) -> Iterator[tuple[str, os.DirEntry[str]]]:
-        """Files and folders right in one folder with their keys, sorted as keys below them sort."""
+    def _folder(self, folder: str, is_below: bool) -> Iterator[tuple[str, os.DirEntry[str]]]:
+        """Files and folders right in one folder with their keys, sorted as keys below them sort.
+
+        One below that may not be opened must not keep everybody from the others.
+        """
         path = self.root / folder
         try:
             with os.scandir(path) as entries:
@@ -178,6 +184,9 @@ class LocalStore(Store):
         except (FileNotFoundError, NotADirectoryError):
             return
         except OSError as error:
+            if is_below and error.errno in _DENIED:
+                self._warn(folder, "it may not be opened; give the user that runs imgflow the right to")
+                return
             raise folder_error(error, self.describe(), "list", folder) from error
         for entry in found:
             key = f"{folder}/{entry.name}" if folder else entry.name

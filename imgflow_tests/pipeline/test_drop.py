@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 
 from imgflow.catalog.arrivals import waiting
+from imgflow.defs.sensors import _told as told
+from imgflow.errors import ObjectDeniedError
 from imgflow.pipeline import originals
 from imgflow.pipeline.drop import LONGEST_LOOK, Look, look_into_inbox
 from imgflow.store.base import ObjectInfo
@@ -81,6 +83,27 @@ def test_a_file_that_is_still_being_written_waits_until_it_is_whole(tmp_path: Pa
     info = shop.workspace.store.stat("inbox/a.jpg")
     assert info is not None
     assert stamp == shop.workspace.store.content_stamp(info)
+
+
+def test_a_file_that_may_not_be_read_stays_and_keeps_nobody_from_the_others(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+):
+    for name in ("a.jpg", "b.jpg", "c.jpg"):
+        shop.drop(name)
+    stamp = LocalStore.content_stamp
+
+    def refuse(store: LocalStore, info: ObjectInfo) -> str:
+        if info.key == "inbox/b.jpg":
+            raise ObjectDeniedError("permission is denied")
+        return stamp(store, info)
+
+    with monkeypatch.context() as denied:
+        denied.setattr(LocalStore, "content_stamp", refuse)
+        look = look_into_inbox(shop.workspace)
+        assert (look.photos, look.denied) == (2, ["b.jpg"])
+        again = look_into_inbox(shop.workspace)
+        assert "(1 that may not be read, such as b.jpg, 2 waiting for their run)" in told(again)
+    assert look_into_inbox(shop.workspace).photos == 1
 
 
 def test_a_look_takes_no_more_than_it_may_and_goes_on_at_the_next(tmp_path: Path):

@@ -5,7 +5,10 @@ from typing import Any
 
 import pytest
 
+from imgflow.errors import ObjectDeniedError
 from imgflow.pipeline.refresh import plan_refresh
+from imgflow.store.base import ObjectInfo
+from imgflow.store.local import LocalStore
 from imgflow_tests.pipeline.conftest import Shop, make_shop, photo_bytes
 
 
@@ -108,6 +111,25 @@ def test_a_read_only_prefix_is_taken_in_and_left_as_it_is(tmp_path: Path):
     assert (refresh.listed, refresh.arrived, refresh.stale) == (3, 1, 0)
     finish(shop)
     assert plan_refresh(shop.workspace).arrived == 0
+
+
+def test_what_may_not_be_read_in_the_prefix_keeps_nobody_from_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+    shop = make_shop(tmp_path, catalog_prefix=str(tmp_path / "catalog"))
+    prefix: Any = shop.workspace.prefix
+    for number in range(3):
+        prefix.put(f"lamps/{number}.jpg", photo_bytes(number))
+    stamp = LocalStore.content_stamp
+
+    def refuse(store: LocalStore, info: ObjectInfo) -> str:
+        if info.key == "lamps/1.jpg":
+            raise ObjectDeniedError("lamps/1.jpg: permission is denied")
+        return stamp(store, info)
+
+    monkeypatch.setattr(LocalStore, "content_stamp", refuse)
+    assert plan_refresh(shop.workspace).arrived == 2
+    assert "lamps/1.jpg: permission is denied" in caplog.text
 
 
 def test_the_same_key_in_inbox_and_prefix_is_two_photos(tmp_path: Path):

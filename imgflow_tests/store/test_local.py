@@ -15,7 +15,7 @@ from urllib.request import urlopen
 
 import pytest
 
-from imgflow.errors import BadKeyError, ObjectNotFoundError, StoreUnavailableError
+from imgflow.errors import BadKeyError, ObjectDeniedError, ObjectNotFoundError, StoreUnavailableError
 from imgflow.store.local import LocalStore
 from imgflow_tests.store.listing import keys, names
 
@@ -216,7 +216,10 @@ def foreign_folder() -> Iterator[Path]:
     (folder / "store/sub/a").write_bytes(b"x")
     (folder / "store/sub/a").chmod(0o000)
     folder.chmod(0o755)
+    (folder / "store/closed").mkdir()
     root = os.geteuid() == 0
+    if root:
+        os.chown(folder / "store/closed", NOBODY, NOBODY)
     (folder / "store/sub").chmod(0o755 if root else 0o555)
     try:
         if root:
@@ -226,6 +229,7 @@ def foreign_folder() -> Iterator[Path]:
         if root:
             os.seteuid(0)
         (folder / "store/sub").chmod(0o755)
+        (folder / "store/closed").chmod(0o755)
         shutil.rmtree(folder)
 
 
@@ -241,6 +245,20 @@ def test_missing_rights(foreign_folder: Path) -> None:
     for action, call in {**calls, "delete ": lambda: store.delete("sub/a", only_if=seen)}.items():
         with pytest.raises(StoreUnavailableError, match=f"Cannot {action.strip()} 'sub/.*permission is denied. Give"):
             call()
+
+
+def test_what_may_not_be_read_keeps_nobody_from_the_others(
+    foreign_folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    store = LocalStore(foreign_folder)
+    with pytest.raises(ObjectDeniedError):
+        store.get("sub/a")
+    foreign_folder.joinpath("closed").chmod(0o000)
+    assert keys(store) == ["sub/a"]
+    assert "'closed' is left out of" in caplog.text
+    assert "it may not be opened" in caplog.text
+    with pytest.raises(StoreUnavailableError, match=r"Cannot list 'closed'.*permission is denied"):
+        keys(store, "closed")
 
 
 def test_check_tells_a_missing_folder(store: LocalStore, tmp_path: Path) -> None:
