@@ -10,8 +10,11 @@ from imgflow.stages.base import StageOutput
 from imgflow.stages.denoise.noise_level import ByCamera, noise_of
 from imgflow.stages.denoise.shrinkage import without_noise
 
-LEAST_NOISE = ByCamera(smoothed=1.0, others=1.5)
-"""Grey levels of certain noise. Less is left alone."""
+LEAST_NOISE = 1.0
+"""Grey levels. Less is left alone."""
+
+LEAST_TRUST = 0.5
+"""What is more likely texture is left alone too."""
 
 REST = 4.0
 """What the shrinkage has left is smoothed over colour differences of this many times the noise's deviation, times
@@ -53,7 +56,7 @@ def denoise(picture: Picture, config: DenoiseConfig, restorer: Restorer | None =
         "noise": round(noise.level, 2),
         "noise_channels": [round(channel, 2) for channel in noise.channels],
     }
-    if noise.certain < LEAST_NOISE.at(noise.is_smoothed) or config.strength == 0:
+    if noise.level < LEAST_NOISE or noise.trust < LEAST_TRUST or config.strength == 0:
         return StageOutput(picture, {"method": "none"} | details)
     clean = without_noise(picture.rgb, noise, config.strength)
     rest = noise.level - REST_FROM.at(noise.is_smoothed)
