@@ -5,16 +5,13 @@ noise" (2014), with other safeguards against taking texture for noise. Camera no
 measured in whole 8 x 8 blocks and never in the highest frequencies alone.
 """
 
-from operator import mul
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-FloatArray = NDArray[np.float32]
-
-SIDE = 8
-"""Of a block, pixels."""
+from imgflow.stages.denoise.frequencies import COSINES, HALVES, LOW, MIDDLE, SIDE, FloatArray
+from imgflow.stages.denoise.likelihood import likelihood
 
 MOST_BLOCKS = 12_000
 """Blocks looked at in a photo of any size, evenly spread. The distance between two is odd: JPEG's own blocks, which are
@@ -90,43 +87,8 @@ COLOUR_SHARE = ByCamera(smoothed=0.75, others=1.4)
 the product's own colour."""
 
 
-class Evidence(NamedTuple):
-    """For noise and against texture: what each e-fold of a figure adds to the logarithm of the odds."""
-
-    constant: float
-    fineness: float
-    """Of luma's deviation at the finest frequencies, as a multiple of that at the middle ones: what a camera has
-    interpolated, smoothed and compressed is coarse."""
-    strength: float
-    """Of luma's deviation, grey levels: photos seldom have strong noise, and often strong texture."""
-    colour_fineness: float
-    """Of the colours' deviation at the finest frequencies, as a multiple of that at the lowest."""
-    unevenness: float
-    """Of luma's variance in less flat blocks, as a multiple of that in the flattest, at the tone where it is least:
-    where noise is all there is, it is alike in all blocks."""
-    colour_unevenness: float
-    """The same of the colours, at the middle tone: few of their tones hold much texture."""
-
-
-SMOOTHED_ODDS, ODDS = Evidence(-10.5, -7.5, -3.5, -5, -9, 0), Evidence(2.2, 0, 0, 0, 0, -7.8)
-"""For photos with smoothed colours, and for others. Fitted for the highest mean gain in PSNR, with losses counted six
-times, on one half of 363 clean pictures (photos made smaller, rendered and drawn ones) under noise of many kinds and of
-115 pairs of real photos; checked on the other half."""
-
 OPPONENT: FloatArray = np.divide([[1, 1, 1], [1, 0, -1], [1, -2, 1]], np.sqrt([[3], [2], [6]])).astype(np.float32)
 """Luma and two colour differences from red, green and blue. Orthonormal: errors are as large there as here."""
-
-COSINES: FloatArray = (
-    np.cos((2 * np.arange(SIDE) + 1) * np.arange(SIDE)[:, None] * np.pi / (2 * SIDE))
-    * np.where(np.arange(SIDE)[:, None] == 0, np.sqrt(1 / SIDE), np.sqrt(2 / SIDE))
-).astype(np.float32)
-"""Matrix of the orthonormal cosine transform (DCT-II) of a block's side."""
-
-_ROW, _COLUMN = np.divmod(np.arange(SIDE * SIDE), SIDE)
-_RADIUS = np.hypot(_ROW, _COLUMN)
-_LOW, _MIDDLE, _FINE = (_RADIUS > 0) & (_RADIUS < 2.6), (_RADIUS > 2.6) & (_RADIUS < 3.4), _RADIUS > 5
-_ODD = (_ROW + _COLUMN) % 2 == 1
-_HALVES = (_ODD, ~_ODD & (_RADIUS > 0))
 
 
 class Noise(NamedTuple):
@@ -185,14 +147,14 @@ def noise_of(rgb: NDArray[np.uint8]) -> Noise:
     for place, tone in enumerate(ranges):
         for channel, share in enumerate((FLATTEST_LUMA, FLATTEST_COLOUR, FLATTEST_COLOUR)):
             variances[place, channel], unevenness[place, channel] = _flattest(powers[tone, channel], share)
-    middle = variances[:, 0, _MIDDLE].mean(1, keepdims=True)
-    variances[:, 0, _LOW] = np.minimum(variances[:, 0, _LOW], LOW_RISE * middle)
+    middle = variances[:, 0, MIDDLE].mean(1, keepdims=True)
+    variances[:, 0, LOW] = np.minimum(variances[:, 0, LOW], LOW_RISE * middle)
     deviation = np.sqrt(variances[:, :, 1:].mean(2))
     shares = np.median(variances / np.maximum(deviation[:, :, None] ** 2, 1e-6), axis=0)
     spectrum = shares / np.maximum(shares[:, 1:].mean(1, keepdims=True), 1e-6)
     luma, colours = deviation[:, 0], deviation[:, 1:]
     is_smoothed = _softness(spectrum) >= SMOOTHED
-    trust = _likelihood(variances, unevenness, SMOOTHED_ODDS if is_smoothed else ODDS)
+    trust = likelihood(variances, unevenness, is_smoothed)
     if is_smoothed:
         believed = np.where(unevenness[:, 0] < EVEN, 1, DOUBT) * luma
         luma = _bounded(tones, np.maximum(believed, np.minimum(luma, UNDOUBTED)), SMOOTHED_LUMA)
@@ -230,35 +192,12 @@ def _flattest(powers: FloatArray, share: float) -> tuple[FloatArray, float]:
     found = np.zeros(SIDE * SIDE, np.float32)
     ratio = 0.0
     fifth, count = (max(16, int(len(powers) * part)) for part in (0.2, share))
-    for judged, measured in (_HALVES, _HALVES[::-1]):
+    for judged, measured in (HALVES, HALVES[::-1]):
         order = np.argsort(powers[:, judged].sum(1), kind="stable")
         here = powers[order][:, measured]
         found[measured] = here[:count].mean(0)
-        ratio += here[2 * fifth : 3 * fifth].sum() / max(float(here[:fifth].sum()), 1e-3) / len(_HALVES)
+        ratio += here[2 * fifth : 3 * fifth].sum() / max(float(here[:fifth].sum()), 1e-3) / len(HALVES)
     return found, ratio
-
-
-def _likelihood(variances: FloatArray, unevenness: NDArray[np.float64], odds: Evidence) -> float:
-    """That what was measured at N tones is noise, 0 to 1.
-
-    Args:
-        variances: N x 3 x 64.
-        unevenness: N x 3.
-        odds: as far as the photo's colours are smoothed or not.
-    """
-    luma, colours = variances[:, 0], variances[:, 1:].mean(1)
-    fineness = luma[:, _FINE].mean(1) / np.maximum(luma[:, _MIDDLE].mean(1), 1e-3)
-    colour_fineness = colours[:, _FINE].mean(1) / np.maximum(colours[:, _LOW].mean(1), 1e-3)
-    figures = (
-        np.median(np.sqrt(fineness)),
-        np.median(np.sqrt(luma[:, 1:].mean(1))),
-        np.median(np.sqrt(colour_fineness)),
-        max(1, unevenness[:, 0].min()),
-        max(1, np.median(unevenness[:, 1:].mean(1))),
-    )
-    logarithms = [float(np.log(max(figure, 1e-3))) for figure in figures]
-    exponent = odds.constant + sum(map(mul, odds[1:], logarithms))
-    return float(1 / (1 + np.exp(-np.clip(exponent, -30, 30))))
 
 
 def _bounded(tones: FloatArray, deviation: NDArray[np.floating], growth: Growth) -> NDArray[np.floating]:
@@ -270,4 +209,4 @@ def _bounded(tones: FloatArray, deviation: NDArray[np.floating], growth: Growth)
 
 def _softness(spectrum: FloatArray) -> float:
     """Share of the lowest frequencies in the colours' noise, as a multiple of that in luma's."""
-    return float(spectrum[1:, _LOW].mean() / max(float(spectrum[0, _LOW].mean()), 1e-6))
+    return float(spectrum[1:, LOW].mean() / max(float(spectrum[0, LOW].mean()), 1e-6))

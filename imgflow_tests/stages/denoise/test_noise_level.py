@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from imgflow.stages.denoise.noise_level import SIDE, noise_of
+from imgflow.stages.denoise.frequencies import SIDE
+from imgflow.stages.denoise.noise_level import noise_of
 from imgflow.stages.denoise.stage import LEAST_NOISE, LEAST_TRUST
 from imgflow_tests.benchmarks.camera_noise import CAMERAS
 from imgflow_tests.stages.noise import camera_noise, checked_cloth, photos

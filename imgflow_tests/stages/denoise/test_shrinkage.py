@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from imgflow.stages.denoise import shrinkage
-from imgflow.stages.denoise.noise_level import NOISELESS, SIDE, Noise, noise_of
+from imgflow.stages.denoise.frequencies import SIDE
+from imgflow.stages.denoise.noise_level import NOISELESS, Noise, noise_of
 from imgflow.stages.denoise.shrinkage import coarser, without_noise
 from imgflow_tests.stages.noise import camera_noise
 from imgflow_tests.stages.scenes import box, scene
