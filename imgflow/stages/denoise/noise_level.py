@@ -41,7 +41,7 @@ EVEN, DOUBTFUL = 1.35, 2.0
 variances that is the case; beyond the second a tone does not count for the level, if others do."""
 
 DOUBT = 0.7
-"""Share of the deviation that is believed beyond it, where the colours do not tell."""
+"""Share of the deviation that is believed beyond the first, where the colours do not tell."""
 
 UNDOUBTED = 4.0
 """Grey levels of deviation that are believed even so: JPEG takes weak noise away unevenly."""

@@ -36,7 +36,7 @@ def denoise(picture: Picture, config: DenoiseConfig, restorer: Restorer | None =
         config: `method` is that of the stage, if there is no `restorer`.
         restorer: a model that denoises, in place of the stage's own methods.
 
-    Methods: `auto` measures the noise and, if some is certain, takes it out by shrinkage; `bilateral` (Tomasi and
+    Methods: `auto` measures the noise and, if it is no texture, takes it out by shrinkage; `bilateral` (Tomasi and
     Manduchi 1998) and `nlm` (Buades, Coll and Morel 2005) filter every photo, whatever its noise.
 
     Returns:
