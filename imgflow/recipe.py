@@ -67,7 +67,7 @@ class StageConfig(BaseModel):
 class DenoiseConfig(StageConfig):
     """Noise removal."""
 
-    code_version: ClassVar[str] = "5"
+    code_version: ClassVar[str] = "6"
 
     method: Names = Field(
         default="auto",

@@ -10,10 +10,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-FloatArray = NDArray[np.float32]
-
-SIDE = 8
-"""Of a block, pixels."""
+from imgflow.stages.denoise.frequencies import COSINES, HALVES, LOW, MIDDLE, SIDE, FloatArray
+from imgflow.stages.denoise.likelihood import likelihood
 
 MOST_BLOCKS = 12_000
 """Blocks looked at in a photo of any size, evenly spread. The distance between two is odd: JPEG's own blocks, which are
@@ -40,23 +38,13 @@ has taken its noise."""
 
 EVEN, DOUBTFUL = 1.35, 2.0
 """Where noise is all there is, the next flattest blocks have no more of it than the flattest. Up to the first ratio of
-variances that is the case; beyond the second it is texture for all that is certain."""
+variances that is the case; beyond the second a tone does not count for the level, if others do."""
 
 DOUBT = 0.7
 """Share of the deviation that is believed beyond the first, where the colours do not tell."""
 
 UNDOUBTED = 4.0
-"""Grey levels of deviation that are likely even so: JPEG takes weak noise away unevenly."""
-
-NOWHERE_FLAT = 0.6
-"""Share of the least deviation that is certain where all tones are beyond the second."""
-
-AGREEING = 1.4
-"""What is likely is at most so many times what is certain, in nine of ten noisy photos. Where it is more, as in photos
-of nothing but fur, grass or wood (1.6 to 2.9 times), both are texture for the greater part and count less."""
-
-UPPER_BOUND = 4.0
-"""Ratio up to which a tone's noise is at least an upper bound for what is certain at other tones."""
+"""Grey levels of deviation that are believed even so: JPEG takes weak noise away unevenly."""
 
 
 class Growth(NamedTuple):
@@ -70,8 +58,8 @@ class Growth(NamedTuple):
     """Grey levels that JPEG may have taken from a tone's flattest blocks, and not from other tones."""
 
 
-LIKELY, CERTAIN, COLOURS = Growth(80, 1.8, 0.7), Growth(60, 2, 0), Growth(120, 1.5, 0.7)
-"""Of luma: what is likely in smoothed photos, and what is certain; and of colour differences."""
+SMOOTHED_LUMA, LUMA, COLOURS = Growth(80, 1.8, 0.7), Growth(60, 2, 0), Growth(120, 1.5, 0.7)
+"""Of luma in smoothed photos and in others, and of colour differences."""
 
 LOW_RISE = 1.5
 """Noise is about as strong in the lowest frequencies as in the middle ones; texture rises steeply. Variance in the
@@ -98,20 +86,9 @@ COLOUR_SHARE = ByCamera(smoothed=0.75, others=1.4)
 """The deviation of a colour difference is at most so many times that of luma, in smoothed photos and others; more is
 the product's own colour."""
 
+
 OPPONENT: FloatArray = np.divide([[1, 1, 1], [1, 0, -1], [1, -2, 1]], np.sqrt([[3], [2], [6]])).astype(np.float32)
 """Luma and two colour differences from red, green and blue. Orthonormal: errors are as large there as here."""
-
-COSINES: FloatArray = (
-    np.cos((2 * np.arange(SIDE) + 1) * np.arange(SIDE)[:, None] * np.pi / (2 * SIDE))
-    * np.where(np.arange(SIDE)[:, None] == 0, np.sqrt(1 / SIDE), np.sqrt(2 / SIDE))
-).astype(np.float32)
-"""Matrix of the orthonormal cosine transform (DCT-II) of a block's side."""
-
-_ROW, _COLUMN = np.divmod(np.arange(SIDE * SIDE), SIDE)
-_RADIUS = np.hypot(_ROW, _COLUMN)
-_LOW, _MIDDLE = (_RADIUS > 0) & (_RADIUS < 2.6), (_RADIUS > 2.6) & (_RADIUS < 3.4)
-_ODD = (_ROW + _COLUMN) % 2 == 1
-_HALVES = (_ODD, ~_ODD & (_RADIUS > 0))
 
 
 class Noise(NamedTuple):
@@ -120,21 +97,17 @@ class Noise(NamedTuple):
     tones: FloatArray
     """N rising grey levels."""
     deviation: FloatArray
-    """N x 3: likely standard deviation at each tone, grey levels; of luma, where colours were not smoothed, the certain
-    one: no JPEG has then taken noise from flat parts."""
-    certain: float
-    """Standard deviation in red, green and blue together at the middle tone, of what cannot be texture; grey levels."""
+    """N x 3: standard deviation at each tone, grey levels; of its variance only as large a share as is likely noise."""
+    level: float
+    """Standard deviation in red, green and blue together at the middle one of the tones that are even, grey levels."""
+    trust: float
+    """Likelihood that it is noise and not texture, 0 to 1."""
     spectrum: FloatArray
     """3 x 64: variance of each coefficient of a block's cosine transform, as a share of the channel's variance."""
 
     @property
-    def level(self) -> float:
-        """Likely standard deviation in red, green and blue together at the middle tone, grey levels."""
-        return _level(self.deviation)
-
-    @property
     def channels(self) -> list[float]:
-        """Likely standard deviation in each channel at the middle tone, grey levels."""
+        """Standard deviation in each channel at the middle tone, grey levels."""
         return [float(middle) for middle in np.median(self.deviation, axis=0)]
 
     @property
@@ -144,7 +117,9 @@ class Noise(NamedTuple):
         return _softness(self.spectrum) >= SMOOTHED
 
 
-NOISELESS = Noise(np.zeros(1, np.float32), np.zeros((1, 3), np.float32), 0.0, np.zeros((3, SIDE * SIDE), np.float32))
+NOISELESS = Noise(
+    np.zeros(1, np.float32), np.zeros((1, 3), np.float32), 0.0, 0.0, np.zeros((3, SIDE * SIDE), np.float32)
+)
 
 
 def noise_of(rgb: NDArray[np.uint8]) -> Noise:
@@ -172,27 +147,25 @@ def noise_of(rgb: NDArray[np.uint8]) -> Noise:
     for place, tone in enumerate(ranges):
         for channel, share in enumerate((FLATTEST_LUMA, FLATTEST_COLOUR, FLATTEST_COLOUR)):
             variances[place, channel], unevenness[place, channel] = _flattest(powers[tone, channel], share)
-    middle = variances[:, 0, _MIDDLE].mean(1, keepdims=True)
-    variances[:, 0, _LOW] = np.minimum(variances[:, 0, _LOW], LOW_RISE * middle)
+    middle = variances[:, 0, MIDDLE].mean(1, keepdims=True)
+    variances[:, 0, LOW] = np.minimum(variances[:, 0, LOW], LOW_RISE * middle)
     deviation = np.sqrt(variances[:, :, 1:].mean(2))
     shares = np.median(variances / np.maximum(deviation[:, :, None] ** 2, 1e-6), axis=0)
     spectrum = shares / np.maximum(shares[:, 1:].mean(1, keepdims=True), 1e-6)
-    softness = _softness(spectrum)
     luma, colours = deviation[:, 0], deviation[:, 1:]
-    share = COLOUR_SHARE.at(softness >= SMOOTHED)
-    if softness < SMOOTHED:  # independent channels: at the lowest frequencies luma has what the colours have
-        luma = np.minimum(luma, np.sqrt(softness) * colours.mean(1))
-        likely = certain = _certain(tones, luma, luma, unevenness[:, 0])
-    else:
+    is_smoothed = _softness(spectrum) >= SMOOTHED
+    trust = likelihood(variances, unevenness, is_smoothed)
+    if is_smoothed:
         believed = np.where(unevenness[:, 0] < EVEN, 1, DOUBT) * luma
-        certain = _certain(tones, luma, believed, unevenness[:, 0])
-        likely = _bounded(tones, np.maximum(believed, np.minimum(luma, UNDOUBTED)), LIKELY)
-    likely_colours = np.column_stack([_bounded(tones, colour, COLOURS) for colour in colours.T])
-    likely_colours = np.minimum(likely_colours, share * likely[:, None])
-    certain_colours = np.minimum(colours, share * certain[:, None])
-    found, level = np.column_stack([likely, likely_colours]), _level(np.column_stack([certain, certain_colours]))
-    trust = min(1.0, AGREEING * level / max(_level(found), 1e-6)) ** 2
-    return Noise(tones, (trust * found).astype(np.float32), trust * level, spectrum.astype(np.float32))
+        luma = _bounded(tones, np.maximum(believed, np.minimum(luma, UNDOUBTED)), SMOOTHED_LUMA)
+    else:  # independent channels: at the lowest frequencies luma has what the colours have
+        luma = _bounded(tones, np.minimum(luma, np.sqrt(_softness(spectrum)) * colours.mean(1)), LUMA)
+    colours = np.column_stack([_bounded(tones, colour, COLOURS) for colour in colours.T])
+    colours = np.minimum(colours, COLOUR_SHARE.at(is_smoothed) * luma[:, None])
+    found = np.sqrt(trust) * np.column_stack([luma, colours])
+    levels, are_even = np.sqrt((found**2).mean(1)), unevenness[:, 0] < DOUBTFUL
+    level = float(np.median(levels[are_even] if are_even.any() else levels))
+    return Noise(tones, found.astype(np.float32), level, trust, spectrum.astype(np.float32))
 
 
 def _coefficients(rgb: NDArray[np.uint8]) -> FloatArray:
@@ -219,38 +192,21 @@ def _flattest(powers: FloatArray, share: float) -> tuple[FloatArray, float]:
     found = np.zeros(SIDE * SIDE, np.float32)
     ratio = 0.0
     fifth, count = (max(16, int(len(powers) * part)) for part in (0.2, share))
-    for judged, measured in (_HALVES, _HALVES[::-1]):
+    for judged, measured in (HALVES, HALVES[::-1]):
         order = np.argsort(powers[:, judged].sum(1), kind="stable")
         here = powers[order][:, measured]
         found[measured] = here[:count].mean(0)
-        ratio += here[2 * fifth : 3 * fifth].sum() / max(float(here[:fifth].sum()), 1e-3) / len(_HALVES)
+        ratio += here[2 * fifth : 3 * fifth].sum() / max(float(here[:fifth].sum()), 1e-3) / len(HALVES)
     return found, ratio
 
 
-def _certain(
-    tones: FloatArray, luma: NDArray[np.floating], believed: NDArray[np.floating], unevenness: NDArray[np.float64]
-) -> NDArray[np.floating]:
-    """Standard deviation of luma's noise at each tone that cannot be texture: in textured tones, that of flat ones."""
-    usable = unevenness < DOUBTFUL
-    if not usable.any():
-        return np.full_like(luma, NOWHERE_FLAT * float(luma.min()))
-    found = np.minimum(np.interp(tones, tones[usable], believed[usable]), luma)
-    return np.minimum(found, _bounded(tones, luma, CERTAIN, unevenness < UPPER_BOUND))
-
-
-def _bounded(
-    tones: FloatArray, deviation: NDArray[np.floating], growth: Growth, by: slice | NDArray[np.bool_] = slice(None)
-) -> NDArray[np.floating]:
-    """The deviations at each tone, as far as those at other tones (`by`) allow them."""
-    distance = np.abs(tones[:, None] - tones[by])
-    bounds = (deviation[by] + growth.loss) * np.minimum(np.exp(distance / growth.reach), growth.most)
+def _bounded(tones: FloatArray, deviation: NDArray[np.floating], growth: Growth) -> NDArray[np.floating]:
+    """The deviations at each tone, as far as those at other tones allow them."""
+    distance = np.abs(tones[:, None] - tones)
+    bounds = (deviation + growth.loss) * np.minimum(np.exp(distance / growth.reach), growth.most)
     return np.minimum(deviation, bounds.min(1))
 
 
 def _softness(spectrum: FloatArray) -> float:
     """Share of the lowest frequencies in the colours' noise, as a multiple of that in luma's."""
-    return float(spectrum[1:, _LOW].mean() / max(float(spectrum[0, _LOW].mean()), 1e-6))
-
-
-def _level(deviation: NDArray[np.floating]) -> float:
-    return float(np.median(np.sqrt((deviation**2).sum(1) / 3)))
+    return float(spectrum[1:, LOW].mean() / max(float(spectrum[0, LOW].mean()), 1e-6))

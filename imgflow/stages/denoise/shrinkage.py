@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imgflow.cores import usable_cores
-from imgflow.stages.denoise.noise_level import OPPONENT, SIDE, ByCamera, FloatArray, Noise
+from imgflow.stages.denoise.frequencies import SIDE, FloatArray
+from imgflow.stages.denoise.noise_level import OPPONENT, ByCamera, Noise
 from imgflow.stages.strips import strips
 
 SCALES = 3

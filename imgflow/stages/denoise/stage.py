@@ -10,8 +10,11 @@ from imgflow.stages.base import StageOutput
 from imgflow.stages.denoise.noise_level import ByCamera, noise_of
 from imgflow.stages.denoise.shrinkage import without_noise
 
-LEAST_NOISE = ByCamera(smoothed=1.0, others=1.5)
-"""Grey levels of certain noise. Less is left alone."""
+LEAST_NOISE = 1.0
+"""Grey levels. Less is left alone."""
+
+LEAST_TRUST = 0.5
+"""What is more likely texture is left alone too."""
 
 REST = 4.0
 """What the shrinkage has left is smoothed over colour differences of this many times the noise's deviation, times
@@ -33,7 +36,7 @@ def denoise(picture: Picture, config: DenoiseConfig, restorer: Restorer | None =
         config: `method` is that of the stage, if there is no `restorer`.
         restorer: a model that denoises, in place of the stage's own methods.
 
-    Methods: `auto` measures the noise and, if some is certain, takes it out by shrinkage; `bilateral` (Tomasi and
+    Methods: `auto` measures the noise and, if it is no texture, takes it out by shrinkage; `bilateral` (Tomasi and
     Manduchi 1998) and `nlm` (Buades, Coll and Morel 2005) filter every photo, whatever its noise.
 
     Returns:
@@ -53,7 +56,7 @@ def denoise(picture: Picture, config: DenoiseConfig, restorer: Restorer | None =
         "noise": round(noise.level, 2),
         "noise_channels": [round(channel, 2) for channel in noise.channels],
     }
-    if noise.certain < LEAST_NOISE.at(noise.is_smoothed) or config.strength == 0:
+    if noise.level < LEAST_NOISE or noise.trust < LEAST_TRUST or config.strength == 0:
         return StageOutput(picture, {"method": "none"} | details)
     clean = without_noise(picture.rgb, noise, config.strength)
     rest = noise.level - REST_FROM.at(noise.is_smoothed)

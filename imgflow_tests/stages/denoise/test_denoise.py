@@ -10,7 +10,7 @@ from imgflow.samples import render
 from imgflow.stages.denoise.stage import denoise
 from imgflow_tests.benchmarks.camera_noise import CAMERAS
 from imgflow_tests.stages.noise import camera_noise, checked_cloth, photos
-from imgflow_tests.stages.scenes import box, psnr, ring, scene
+from imgflow_tests.stages.scenes import box, psnr, ring, scene, to_bytes
 
 CLEAN = scene(box(), texture=0).rgb
 
@@ -63,6 +63,16 @@ def test_texture_loses_no_more_than_it_gains(sigma, loss):
             continue  # it has noise of its own, and is no truth
         noisy = camera_noise(clean, sigma)
         assert psnr(denoise(Picture(noisy), DenoiseConfig()).picture.rgb, clean) > psnr(noisy, clean) - loss
+
+
+@pytest.mark.parametrize("sigma", [1, 1.25, 1.5, 3])
+@pytest.mark.parametrize(("width", "contrast"), [((0.1, 0.1), 3), ((0.1, 0.1), 5), ((0.5, 0.5), 5), ((6, 0.5), 5)])
+def test_even_grain_under_weak_noise_is_kept(width, contrast, sigma):
+    grain = cv2.GaussianBlur(np.random.default_rng(2).normal(0, 1, CLEAN.shape[:2]), (0, 0), *width)
+    clean = to_bytes(CLEAN + contrast * (grain / grain.std())[..., None])
+    assert denoise(Picture(clean), DenoiseConfig()).details["method"] == "none"
+    noisy = camera_noise(clean, sigma)
+    assert psnr(denoise(Picture(noisy), DenoiseConfig()).picture.rgb, clean) > psnr(noisy, clean) - 0.1
 
 
 @pytest.mark.parametrize("camera", CAMERAS)

@@ -1,7 +1,9 @@
 import numpy as np
 import pytest
 
-from imgflow.stages.denoise.noise_level import SIDE, noise_of
+from imgflow.stages.denoise.frequencies import SIDE
+from imgflow.stages.denoise.noise_level import noise_of
+from imgflow.stages.denoise.stage import LEAST_NOISE, LEAST_TRUST
 from imgflow_tests.benchmarks.camera_noise import CAMERAS
 from imgflow_tests.stages.noise import camera_noise, checked_cloth, photos
 from imgflow_tests.stages.scenes import box, scene, to_bytes
@@ -56,7 +58,7 @@ def test_noise_under_clipped_white_is_not_mistaken_for_none():
 def test_texture_is_not_noise():
     for clean in (checked_cloth(), *photos()):
         noise = noise_of(clean)
-        assert noise.level < 1.5 and noise.certain < 1
+        assert noise.level < LEAST_NOISE or noise.trust < LEAST_TRUST
 
 
 def test_a_small_coloured_picture_is_not_noisy():

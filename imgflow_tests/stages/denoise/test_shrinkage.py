@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from imgflow.stages.denoise import shrinkage
-from imgflow.stages.denoise.noise_level import NOISELESS, SIDE, Noise, noise_of
+from imgflow.stages.denoise.frequencies import SIDE
+from imgflow.stages.denoise.noise_level import NOISELESS, Noise, noise_of
 from imgflow.stages.denoise.shrinkage import coarser, without_noise
 from imgflow_tests.stages.noise import camera_noise
 from imgflow_tests.stages.scenes import box, scene
@@ -48,7 +49,7 @@ def test_noise_is_taken_only_where_its_tone_is():
     ramp = np.repeat([60, 200], 128).astype(np.uint8)
     photo = camera_noise(np.tile(ramp[None, :, None], (256, 1, 3)), 5)
     spectrum = noise_of(photo).spectrum
-    dark = Noise(np.array([60, 130, 131], np.float32), np.float32([[5] * 3, [5] * 3, [0] * 3]), 5, spectrum)
+    dark = Noise(np.array([60, 130, 131], np.float32), np.float32([[5] * 3, [5] * 3, [0] * 3]), 5, 1, spectrum)
     cleaned = without_noise(photo, dark, 0.5)
     assert cleaned[16:-16, 16:100].std() < 0.5 * photo[16:-16, 16:100].std()
     assert np.array_equal(cleaned[16:-16, 200:240], photo[16:-16, 200:240])
