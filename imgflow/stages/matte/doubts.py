@@ -11,7 +11,7 @@ patterned products. And a small hole in which the segmenter nowhere sees ground 
 (Of 154 masks with such places, of photos and scenes of at most 480 pixels, by two segmenters: IoU rises by more than
 .005 in 12 and falls so much in 3, with pixels for themselves in 10 and 5; without colour it never changes. With close
 votes taken as open, SAD of 214 photos and scenes is .986 times that without, geometric mean; 35 better, 20 worse. With
-foreign colours that of 208 is .988 times, that of 47 others whose looks differ .876; 13 better by 2 %, none worse.)
+foreign colours that of the 214 is .989 times, that of 71 others whose looks differ .895; 17 better by 2 %, none worse.)
 """
 
 import numpy as np
@@ -178,12 +178,14 @@ def _colour_odds(rgb: NDArray[np.uint8], seen: Looks, deep: NDArray[np.bool_]) -
         places = np.indices(small.shape, np.float32) / np.float32(SPACE_WIDTH * extent)
         points = np.concatenate([lab, places.transpose(1, 2, 0)], -1).reshape(-1, 5)
         product, ground = (points[samples] for samples in sure)
-        new = np.full(asked.size, RARE, np.float32)
-        disputed = np.flatnonzero(split.ravel()[asked])
-        if disputed.size:
-            foreign = _are_foreign(points[asked[disputed]], ground)
-            new[disputed[foreign]] *= _newness(ground)
-        ratio = (_density(points[asked], product) + new) / (_density(points[asked], ground) + np.float32(RARE))
+        by_product, by_ground = (_density(points[asked], samples) for samples in (product, ground))
+        rare = (by_ground < RARE) & (by_product < MOST_FOREIGN * RARE)
+        unseen = np.flatnonzero(rare & split.ravel()[asked])
+        fewer = ground[::2]
+        foreign = unseen[_are_foreign(points[asked[unseen]], fewer)]
+        if foreign.size:
+            by_product[foreign] = np.maximum(by_product[foreign], (_newness(fewer) - 1) * RARE)
+        ratio = (by_product + np.float32(RARE)) / (by_ground + np.float32(RARE))
         odds[asked] = COLOUR_WEIGHT * np.clip(np.log(ratio), *MOST_COLOUR)
     return enlarged(odds.reshape(small.shape), deep.shape)
 
