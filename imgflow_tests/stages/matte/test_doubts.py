@@ -63,6 +63,23 @@ def test_what_looks_disagree_about_is_product_if_it_has_colours_of_the_product_a
     assert ((decide_doubts(rgb, mask, seen, 2.0)[HANDLE][8:-8, 8:-8] >= 0.5) == product).mean() > 0.98
 
 
+@pytest.mark.parametrize(("split", "cluttered", "product"), [(True, False, 1), (False, False, 0), (True, True, 0)])
+def test_a_colour_that_neither_has_is_no_plain_ground_s_where_some_look_saw_product(split, cluttered, product):
+    rgb, _ = photo((*HANDLE, OTHER, 0))
+    if cluttered:
+        rng = np.random.default_rng(1)
+        for y, x in ((y, x) for y in range(0, 200, 20) for x in (0, 20, 265, 280)):
+            rgb[y : y + 12, x : x + 12] = rng.integers(0, 255, 3)
+    mask, seen = disputed(0.3, split)
+    assert ((decide_doubts(rgb, mask, seen, 2.0)[HANDLE][8:-8, 8:-8] >= 0.5) == product).mean() > 0.98
+
+
+def test_the_ground_in_a_product_s_shade_is_not_foreign_to_it():
+    rgb, _ = photo((*HANDLE, tuple(0.75 * value for value in GROUND), 0))
+    mask, seen = disputed(0.3, True)
+    assert not decide_doubts(rgb, mask, seen, 2.0)[HANDLE][8:-8, 8:-8].any()
+
+
 def test_what_looks_believe_in_stays_where_it_shows_the_ground_s_colour():
     rgb, _ = photo((*HANDLE, GROUND, 0))
     mask, seen = disputed(0.72, True)
