@@ -20,7 +20,7 @@ BEGINS = 0.8
 ALIKE = 0.35
 """Share of the deepest shadow's depth that the others must have: one light casts them all."""
 
-ENDS_ON_LIT_GROUND = 0.7
+ENDS_ON_LIT_GROUND = 0.67
 """Share of a shadow's outline, but for where it is beside the product or leaves the photo, that must border lit
 ground."""
 

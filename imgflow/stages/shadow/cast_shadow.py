@@ -5,8 +5,6 @@ begins at the product, it ends on lit ground, and it is darker than the unevenne
 otherwise (a fold, a wall, a cable, a part of the product that the segmenter missed) is left as it is.
 """
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -32,17 +30,12 @@ SOFT = 0.06
 NARROW = 0.005
 """Half of the width up to which that is narrow, as a share of the longer side."""
 
-GRAINY = 0.05
-"""Natural logarithm: lit ground's local contrast from which on its grain would show in the filter's answer."""
+SCALES = 0.25, 0.5, 1.0, 2.0
+"""Sigmas over which texture is told from shadow, finest first, in narrow widths."""
 
-COARSE = 1.5
-"""Times the variance of the fine texture that a coarse one has."""
-
-AGAIN = 0.75
-"""Sigma over which what the filter left over is averaged, in narrow widths."""
-
-BEYOND = 2.0
-"""Times what a tenth of the lit ground exceeds by texture, that it must be."""
+STRONGER, FAINT = 2.5, 0.003
+"""Times the power of the lit ground's texture at which a scale begins to be shadow (from twice that on all of it is);
+and the least texture, natural logarithm, that any ground has."""
 
 TOUCHES = 0.02
 """How near to what the segmenter is sure of a shadow must begin, as a share of the longer side."""
@@ -68,7 +61,7 @@ def find_shadow(likely: NDArray[np.float32], light: Light, edge: ProductEdge) ->
     if not plain.any():
         return np.zeros_like(light.missing)
     filled = nearest(light.missing, plain)
-    gain = _broad(filled, 2 * narrow, max(0.015, 3 * usual), light.lit, usual > GRAINY)
+    gain = _without_texture(filled, narrow, light.lit)
     darkness = mean_of(gain)
     product, outside = likely > PERHAPS_GROUND, edge.away > 0
     away = np.asarray(cv2.distanceTransform((~product).astype(np.uint8), cv2.DIST_L2, 3), np.float32) / longer
@@ -78,10 +71,6 @@ def find_shadow(likely: NDArray[np.float32], light: Light, edge: ProductEdge) ->
     dark = Darkness(darkness, level, product, beside, outside, plain, lit, rough, usual, light.middle)
     kept = cast_regions(dark, narrow)
     sure = np.clip(darkness / level - 1, 0, 1)
-    # Its windows are broader than the darkest part of a contact shadow: what it left over is taken, unless texture.
-    rest = np.asarray(cv2.GaussianBlur(filled - gain, (0, 0), AGAIN * narrow), np.float32)
-    texture = BEYOND * float(np.percentile(np.abs(rest[light.lit]), 90)) if light.lit.any() else 0.0
-    gain += np.sign(rest) * np.maximum(np.abs(rest) - texture, 0)
     return np.maximum(gain, 0) * (sure * kept)[..., None]
 
 
@@ -119,29 +108,20 @@ def _local_contrast(missing: NDArray[np.float32], plain: NDArray[np.bool_]) -> N
     return np.sqrt(np.maximum(np.asarray(cv2.blur(fine, (9, 9)), np.float32), 0) / np.maximum(weight, 0.05))
 
 
-def _broad(
-    missing: NDArray[np.float32], radius: int, texture: float, lit: NDArray[np.bool_], grainy: bool
-) -> NDArray[np.float32]:
-    """What the shadow took, without texture: h x w x 3.
+def _without_texture(missing: NDArray[np.float32], narrow: int, lit: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """What the shadow took, h x w x 3: scale by scale, only what is stronger than the lit ground's texture.
 
-    A guided filter (He, Sun and Tang 2010) whose guide is the depth itself: flat stretches are averaged, a shadow's
-    edge is followed. What varies twice as much as the lit ground does in such a window is an edge. Where the ground is
-    grainy or its texture coarse, the guide is filtered first (rolling guidance, Zhang et al. 2014).
+    The smooth rest follows any slope, so a penumbra needs no fine scale and the texture on it is left to the ground;
+    a hard edge stands out at all scales (shrinkage of a redundant pyramid's local power, as in Wiener's filter).
     """
     import cv2
 
-    side = 2 * radius + 1
-
-    def mean(values: Any) -> NDArray[np.float32]:
-        average = np.asarray(cv2.blur(values, (side, side), borderType=cv2.BORDER_REFLECT_101), np.float32)
-        return average.reshape(*average.shape[:2], -1)
-
-    def filtered(values: NDArray[np.float32], guide: NDArray[np.float32]) -> NDArray[np.float32]:
-        centre, centres = mean(guide), mean(values)
-        slope = (mean(guide * values) - centre * centres) / (mean(guide * guide) - centre**2 + varies)
-        return mean(slope) * guide + mean(centres - slope * centre)
-
-    depth = mean_of(missing)[..., None]
-    spread = mean(depth * depth) - mean(depth) ** 2
-    varies = np.float32(max(texture**2, 4 * float(np.median(spread[lit])) if lit.any() else 0.0))
-    return filtered(missing, filtered(depth, depth) if grainy or COARSE * texture**2 < varies else depth)
+    gain, finer = np.zeros_like(missing), missing
+    for scale in SCALES:
+        coarser = np.asarray(cv2.GaussianBlur(finer, (0, 0), scale * narrow), np.float32)
+        detail = finer - coarser
+        power = np.asarray(cv2.GaussianBlur(np.square(mean_of(detail)), (0, 0), 2 * scale * narrow), np.float32)
+        usual = max(FAINT**2, float(np.median(power[lit])) if lit.any() else 0.0)
+        gain += detail * np.clip(power / (STRONGER * usual) - 1, 0, 1)[..., None]
+        finer = coarser
+    return gain + finer

@@ -18,6 +18,10 @@ ALIKE = np.float32(16.0)
 STRANGE = np.float32(24.0)
 """Grey levels off the line from the ground's colour to the product's, from which on a pixel is neither's mixture."""
 
+MIXED = np.float32(0.25), np.float32(0.75)
+"""Way from the ground's colour to the product's up to which a pixel is ground alone, grain and all; and from which on
+it is product."""
+
 TONE = np.log(np.arange(256, dtype=np.float32) + 1)
 """Natural logarithm of each grey level plus 1."""
 
@@ -71,6 +75,7 @@ def lift_rows(rgb: Any, fields: Any, active: Any, tone: Any, thing: Any, first: 
                     length += (v[p] - ground) * (v[p] - ground)
                     along += (rgb[y, x, k] - ground) * (v[p] - ground)
                 along = min(max(along / max(length, one), zero), one)
+                mixed = min(max((along - MIXED[0]) / (MIXED[1] - MIXED[0]), zero), one)
                 off = zero
                 for k in range(3):
                     ground = np.float32(math.exp(v[k + 3])) - one
@@ -78,7 +83,7 @@ def lift_rows(rgb: Any, fields: Any, active: Any, tone: Any, thing: Any, first: 
                     off += rest * rest
                 trust = length / (length + ALIKE * ALIKE)
                 behind = min(max(half - half * away, zero), one)
-                share = one - (trust * along + (one - trust) * behind)
+                share = one - (trust * mixed + (one - trust) * behind)
                 share *= min(max(np.float32(2) - np.float32(math.sqrt(off)) / STRANGE, zero), one)
                 share *= min(one + away, one)
             else:

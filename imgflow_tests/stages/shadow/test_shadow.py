@@ -9,6 +9,7 @@ from imgflow.recipe import ShadowConfig
 from imgflow.samples import render
 from imgflow.samples.scene import composed
 from imgflow.stages.shadow.stage import remove_shadow
+from imgflow_tests.benchmarks.merit import rim, texture_kept
 from imgflow_tests.stages.scenes import BlurredTruth, Finds, bicycle, box, delta_e, scene
 
 SHADOWED = {
@@ -47,12 +48,16 @@ def test_no_band_is_left_at_the_edge_of_the_product():
     assert delta_e(shadowed.rgb, shadowed.clean)[band].mean() > 15
 
 
-def test_ground_texture_is_kept():
-    shadowed = SHADOWED["textured ground"]
-    rgb = run(shadowed).picture.rgb.astype(np.float32)
-    inside = shadowed.shadow
-    detail = [picture - cv2.GaussianBlur(picture, (0, 0), 4) for picture in (rgb, shadowed.clean * 1.0)]
-    assert np.corrcoef(detail[0][inside].ravel(), detail[1][inside].ravel())[0, 1] > 0.85
+@pytest.mark.parametrize("name", ["mug", "sneaker"])
+def test_texture_is_kept_on_penumbras_too_and_no_rim_stays(name):
+    rendered = render(name, megapixels=0.5)
+    truth = composed(rendered.alpha, rendered.foreground, rendered.ground, np.ones_like(rendered.shadow))
+    output = remove_shadow(Picture(rendered.clean), ShadowConfig(), BlurredTruth(rendered.alpha, 320)).picture.rgb
+    before, after = delta_e(rendered.clean, truth), delta_e(output, truth)
+    shadowed = (rendered.alpha == 0) & (before > 3)
+    assert texture_kept(output, truth, shadowed) > 0.85
+    band = rim(rendered.alpha, 1.5, 8) & shadowed
+    assert after[band].mean() < 0.105 * before[band].mean()
 
 
 def on_a_table(pattern, contrast=0.1, **options):
