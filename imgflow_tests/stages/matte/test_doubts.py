@@ -86,36 +86,10 @@ def test_what_looks_believe_in_stays_where_it_shows_the_ground_s_colour():
     assert (decide_doubts(rgb, mask, seen, 2.0)[HANDLE][8:-8, 8:-8] > 0.9).all()
 
 
-@pytest.mark.parametrize(("core", "hole"), [(0.25, False), (0.05, True)])
-def test_no_dot_is_left_where_all_looks_doubted_unless_they_saw_ground(core, hole):
-    rgb, _ = photo((*HANDLE, PRODUCT, 0))
-    mask, seen = disputed(0.4, True)
-    dot = slice(92, 96), slice(226, 230)
-    mask[dot], seen.belief[dot], seen.split[dot] = 0.0, core, False
-    assert (decide_doubts(rgb, mask, seen, 2.0)[dot][1:-1, 1:-1] < 0.5).all() == hole
-
-
 def test_what_was_cleaned_away_does_not_come_back():
     rgb, _ = photo((*HANDLE, PRODUCT, 0))
     mask, seen = disputed(0.4, True, cleaned=True)
     assert not decide_doubts(rgb, mask, seen, 2.0)[HANDLE][8:-8, 8:-8].any()
-
-
-PRINT = (slice(85, 105), slice(110, 130))
-
-
-@pytest.mark.parametrize(("core", "product"), [(0.3, 1), (0.05, 0)])
-def test_a_small_hole_is_one_only_if_the_segmenter_sees_ground_in_it(core, product):
-    rgb, mask = photo((*PRINT, GROUND, 0.3))
-    mask[95, 120] = core
-    assert (decide_doubts(rgb, mask, Looks.single(mask), 2.0)[PRINT][4:-4, 4:8] == product).all()
-
-
-def test_many_small_holes_that_show_the_ground_are_see_through():
-    holes = [(slice(y, y + 20), slice(x, x + 20), GROUND, 0.3) for y in (50, 90, 130) for x in (80, 120, 160)]
-    rgb, mask = photo(*holes)
-    decided = decide_doubts(rgb, mask, Looks.single(mask), 2.0)
-    assert all((decided[rows, columns][5:-5, 5:-5] == 0).all() for rows, columns, *_ in holes)
 
 
 def test_a_patterned_part_is_decided_as_a_whole():
