@@ -92,6 +92,23 @@ def test_what_was_cleaned_away_does_not_come_back():
     assert not decide_doubts(rgb, mask, seen, 2.0)[HANDLE][8:-8, 8:-8].any()
 
 
+PRINT = (slice(85, 105), slice(110, 130))
+
+
+@pytest.mark.parametrize("core", [0.3, 0.05])
+def test_a_small_hole_that_shows_the_ground_stays_one_however_sure_the_segmenter_is(core):
+    rgb, mask = photo((*PRINT, GROUND, 0.3))
+    mask[95, 120] = core
+    assert (decide_doubts(rgb, mask, Looks.single(mask), 2.0)[PRINT][4:-4, 4:8] == 0).all()
+
+
+def test_many_small_holes_that_show_the_ground_are_see_through():
+    holes = [(slice(y, y + 20), slice(x, x + 20), GROUND, 0.3) for y in (50, 90, 130) for x in (80, 120, 160)]
+    rgb, mask = photo(*holes)
+    decided = decide_doubts(rgb, mask, Looks.single(mask), 2.0)
+    assert all((decided[rows, columns][5:-5, 5:-5] == 0).all() for rows, columns, *_ in holes)
+
+
 def test_a_patterned_part_is_decided_as_a_whole():
     rgb, mask = photo((*HANDLE, PRODUCT, 0.45))
     pattern = np.zeros((30, 60), bool)

@@ -48,6 +48,14 @@ def test_no_band_is_left_at_the_edge_of_the_product():
     assert delta_e(shadowed.rgb, shadowed.clean)[band].mean() > 15
 
 
+def test_ground_texture_is_kept():
+    shadowed = SHADOWED["textured ground"]
+    rgb = run(shadowed).picture.rgb.astype(np.float32)
+    inside = shadowed.shadow
+    detail = [picture - cv2.GaussianBlur(picture, (0, 0), 4) for picture in (rgb, shadowed.clean * 1.0)]
+    assert np.corrcoef(detail[0][inside].ravel(), detail[1][inside].ravel())[0, 1] > 0.85
+
+
 @pytest.mark.parametrize("name", ["mug", "sneaker"])
 def test_texture_is_kept_on_penumbras_too_and_no_rim_stays(name):
     rendered = render(name, megapixels=0.5)
