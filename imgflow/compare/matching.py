@@ -1,13 +1,12 @@
 """Which picture of one folder belongs to which of the other."""
 
-import os
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from imgflow.errors import UsageError
-from imgflow.pipeline.folders import photos_in
+from imgflow.pipeline.folders import photos_in, real_path
 
 _Key = Callable[[PurePosixPath], str]
 
@@ -97,7 +96,7 @@ def _unique(
 def _pictures(folder: Path, skipped: Sequence[Path]) -> dict[PurePosixPath, Path]:
     found: dict[PurePosixPath, Path] = {}
     for file in photos_in(folder):
-        real = Path(os.path.realpath(file))
+        real = real_path(file)
         if not any(path == real or path in real.parents for path in skipped):
             found[PurePosixPath(file.relative_to(folder).as_posix())] = file
     return found

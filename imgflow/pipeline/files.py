@@ -13,7 +13,7 @@ from pathlib import Path
 from imgflow.catalog.photo_keys import folder_of
 from imgflow.errors import PhotoError, UsageError
 from imgflow.photos.encode import EXTENSIONS
-from imgflow.pipeline.folders import photos_in
+from imgflow.pipeline.folders import photos_in, real_path
 from imgflow.pipeline.from_settings import recipe_in_settings
 from imgflow.recipe import Recipe
 from imgflow.recipe_file import RECIPE_NAME, apply_overrides, choose_steps, load_recipe
@@ -50,12 +50,13 @@ def plan_files(paths: Sequence[Path], out: Path, recipe_of: RecipeOf) -> list[Jo
     """
     found: dict[Path, tuple[Path, Path, Recipe]] = {}
     for path in paths:
-        if path.is_dir() and _real(path) == _real(out):
+        if path.is_dir() and real_path(path) == real_path(out):
             raise UsageError(f"--out {out} is the folder of the photos: results would mix with them; choose another")
         for file, below in _below(path, out):
             beside = _recipe_beside(file, path) if path.is_dir() else None
-            if _real(file) not in found:
-                found[_real(file)] = file, below, recipe_of(beside, folder_of(below.as_posix()))
+            real = real_path(file)
+            if real not in found:
+                found[real] = file, below, recipe_of(beside, folder_of(below.as_posix()))
     short = {file: below.with_suffix("") for file, (_, below, _) in found.items()}
     shared = Counter(short.values())
     jobs: list[Job] = []
@@ -67,7 +68,7 @@ def plan_files(paths: Sequence[Path], out: Path, recipe_of: RecipeOf) -> list[Jo
         while target in used:
             target, number = out / f"{name}~{number}{extension}", number + 1
         used.add(target)
-        if _real(target) in found:
+        if real_path(target) in found:
             raise UsageError(f"{target} is one of the photos and would be overwritten: choose another --out")
         jobs.append(Job(source, target, recipe))
     return jobs
@@ -152,16 +153,11 @@ def _below(path: Path, out: Path) -> Iterator[tuple[Path, Path]]:
     if not path.is_dir():
         yield path, Path(path.name)
         return
-    results = _real(out)
-    has_results = _real(path) in results.parents
+    results = real_path(out)
+    has_results = real_path(path) in results.parents
     for file in photos_in(path):
-        if not (has_results and results in _real(file).parents):
+        if not (has_results and results in real_path(file).parents):
             yield file, file.relative_to(path)
-
-
-def _real(path: Path) -> Path:
-    """Where it really is; unlike `Path.resolve` this raises nothing at links in a circle."""
-    return Path(os.path.realpath(path))
 
 
 def _recipe_beside(file: Path, top: Path) -> Path | None:

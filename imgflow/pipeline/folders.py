@@ -28,8 +28,6 @@ _TEXTS = {
 _OFFICE = {".db", ".doc", ".docx", ".pdf", ".xls", ".xlsx", ".zip"}
 _NOT_PHOTOS = _TEXTS | _OFFICE
 
-_LINK = "a link to a folder, not followed: name the folder itself"
-
 
 class LeftOut(NamedTuple):
     """Something in a folder that is not tried, and why."""
@@ -52,15 +50,19 @@ def left_out(paths: Sequence[Path]) -> list[LeftOut]:
     return sorted(LeftOut(path, why) for folder in folders for path, why in _look_into(folder) if why)
 
 
+def real_path(path: Path) -> Path:
+    """Where it really is; unlike `Path.resolve` this raises nothing at links in a circle."""
+    return Path(os.path.realpath(path))
+
+
 def _look_into(folder: Path) -> Iterator[tuple[Path, str]]:
     """Everything in the folder, with the reason why it is not tried; empty if it is."""
     closed: list[OSError] = []
     for parent, folders, files in os.walk(folder, onerror=closed.append):
-        links = [path for path in (Path(parent, name) for name in folders) if path.is_symlink()]
-        entries = [(Path(parent, name), None) for name in files] + [(path, _LINK) for path in links]
-        for path, why in entries:
+        links = [name for name in folders if Path(parent, name).is_symlink()]
+        for path in (Path(parent, name) for name in files + links):
             if not is_ignored(path.relative_to(folder).as_posix()):
-                yield path, _objection(path) if why is None else why
+                yield path, _objection(path)
     for error in closed:
         path = Path(error.filename)
         if not is_ignored((path.relative_to(folder) / "photo").as_posix()):
@@ -68,10 +70,12 @@ def _look_into(folder: Path) -> Iterator[tuple[Path, str]]:
 
 
 def _objection(path: Path) -> str:
-    if path.suffix.lower() in _NOT_PHOTOS:
-        return "not a photo, left out"
     try:
         mode = path.stat().st_mode
     except OSError:
-        return ""
+        mode = stat.S_IFREG  # to try it tells what is wrong
+    if stat.S_ISDIR(mode):
+        return "a link to a folder, not followed: name the folder itself"
+    if path.suffix.lower() in _NOT_PHOTOS:
+        return "not a photo, left out"
     return "" if stat.S_ISREG(mode) else "neither a file nor a folder, left out"

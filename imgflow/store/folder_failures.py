@@ -2,7 +2,7 @@
 
 import errno
 
-from imgflow.errors import BadKeyError, ImgflowError, StoreUnavailableError
+from imgflow.errors import BadKeyError, ImgflowError, ObjectDeniedError, StoreUnavailableError
 from imgflow.store.keys import shown
 
 FAILURES = {
@@ -28,6 +28,9 @@ FAILURES = {
 }
 """By errno: reason, remedy."""
 
+DENIED = errno.EACCES, errno.EPERM
+"""What one file or folder may say while the others can be read."""
+
 MISPLACED = {
     errno.EISDIR: "a folder has this name",
     errno.EEXIST: "a file stands where a folder of this key should be",
@@ -52,4 +55,5 @@ def folder_error(error: OSError, store: str, action: str, key: str, writing: boo
         return BadKeyError(f"The key {shown(key)} cannot be stored in {store}: {MISPLACED[error.errno]}.")
     reason, remedy = FAILURES.get(error.errno or 0, (error.strerror or str(error), "Check the folder."))
     what = f"{shown(key)} in {store}" if key else store
-    return StoreUnavailableError(f"Cannot {action} {what}: {reason}. {remedy}")
+    kind = ObjectDeniedError if action == "read" and error.errno in DENIED else StoreUnavailableError
+    return kind(f"Cannot {action} {what}: {reason}. {remedy}")

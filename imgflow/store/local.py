@@ -11,16 +11,14 @@ from collections.abc import Generator, Iterator
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
-from imgflow.errors import BadKeyError, ObjectDeniedError, ObjectNotFoundError
+from imgflow.errors import BadKeyError, ObjectNotFoundError
 from imgflow.store import passing
 from imgflow.store.base import ObjectInfo, Store
-from imgflow.store.folder_failures import folder_error
+from imgflow.store.folder_failures import DENIED, folder_error
 from imgflow.store.keys import RESERVED, check_folder, check_key, objection, shown
 from imgflow.store.writers import is_open_for_writing, open_for_reading
 
 log = logging.getLogger(__name__)
-
-_DENIED = (errno.EACCES, errno.EPERM)
 
 EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
@@ -169,8 +167,7 @@ class LocalStore(Store):
         except OSError as error:
             if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.ENXIO, errno.ENAMETOOLONG):
                 raise ObjectNotFoundError(f"There is no object {shown(key)} in {self.describe()}.") from error
-            told = folder_error(error, self.describe(), "read", key)
-            raise (ObjectDeniedError(str(told)) if error.errno in _DENIED else told) from error
+            raise folder_error(error, self.describe(), "read", key) from error
 
     def _folder(self, folder: str, is_below: bool) -> Iterator[tuple[str, os.DirEntry[str]]]:
         """Files and folders right in one folder with their keys, sorted as keys below them sort.
@@ -184,7 +181,7 @@ class LocalStore(Store):
         except (FileNotFoundError, NotADirectoryError):
             return
         except OSError as error:
-            if is_below and error.errno in _DENIED:
+            if is_below and error.errno in DENIED:
                 self._warn(folder, "it may not be opened; give the user that runs imgflow the right to")
                 return
             raise folder_error(error, self.describe(), "list", folder) from error

@@ -86,7 +86,6 @@ COLOUR_SHARE = ByCamera(smoothed=0.75, others=1.4)
 """The deviation of a colour difference is at most so many times that of luma, in smoothed photos and others; more is
 the product's own colour."""
 
-
 OPPONENT: FloatArray = np.divide([[1, 1, 1], [1, 0, -1], [1, -2, 1]], np.sqrt([[3], [2], [6]])).astype(np.float32)
 """Luma and two colour differences from red, green and blue. Orthonormal: errors are as large there as here."""
 
