@@ -51,7 +51,9 @@ PHOTO_ERRORS: dict[str, PhotoErrorCode] = {
     "unreadable": PhotoErrorCode("The file cannot be opened.", "Check that it exists and that it may be read.", False),
     # -- a stage cannot do its work --------------------------------------------------------------------------------
     "no_foreground": PhotoErrorCode(
-        "No product was found in the picture.", "Use more contrast or light, or another segmenter (matte.model).", True
+        "No product was found in the picture.",
+        "Send a photo that shows it, with more contrast or light, or try another segmenter (matte.model).",
+        True,
     ),
     "missing_input": PhotoErrorCode(
         "The object this stage starts from is gone from the store.",

@@ -157,12 +157,9 @@ def load_settings() -> Settings:
         raise SettingsError(f"{error}: {', '.join(of_json)} are written as JSON") from error
 
 
-_OF_THE_BENCHMARKS = ("IMGFLOW_PHOTOS", "IMGFLOW_NOISE_PAIRS")
-
-
 def unknown_variables() -> list[str]:
     """IMGFLOW_* variables and lines of `.env` that are no setting, each with a word on what may have been meant."""
-    known = [*map(_variable, Settings.model_fields), *_OF_THE_BENCHMARKS]
+    known = list(map(_variable, Settings.model_fields))
     given = {*EnvSettingsSource(Settings).env_vars, *DotEnvSettingsSource(Settings).env_vars}
     unknown = sorted(name.upper() for name in given if name.upper().startswith("IMGFLOW_"))
     return [f"{name}: is no setting{_meant(name, known)}" for name in unknown if name not in known]

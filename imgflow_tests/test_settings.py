@@ -44,7 +44,7 @@ def test_what_is_written_as_json_is_told(name: str, monkeypatch: pytest.MonkeyPa
 
 def test_variables_that_are_no_settings_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("IMGFLOW_PHOTOS", "somewhere")
+    monkeypatch.setenv("IMGFLOW_BATCH_SIZE", "7")
     assert unknown_variables() == []
     monkeypatch.setenv("IMGFLOW_MAXPIXELS", "1")
     (tmp_path / ".env").write_text("IMGFLOW_BATCH_SIZE=7\nIMGFLOW_ZZZZZZZZZZ=1\nOTHER=1\n")

@@ -45,7 +45,6 @@ def process(
     """
     with importing_much():
         from imgflow.pipeline.files import make_folder, plan_files, recipes_for
-        from imgflow.pipeline.folders import left_out
         from imgflow.pipeline.from_settings import limits_of, models_of
         from imgflow.pipeline.load_ahead import load_ahead
         from imgflow.pipeline.single import process_files
@@ -56,9 +55,9 @@ def process(
     for text in unknown_variables():
         tell(text, "yellow")
     os.environ.update(thread_variables(settings.threads))  # before a stage imports its libraries
-    jobs = plan_files(paths, out, recipes_for(settings, recipe_file, steps, assignments))
+    jobs, left_out = plan_files(paths, out, recipes_for(settings, recipe_file, steps, assignments))
     make_folder(out)
-    for path, why in left_out(paths):
+    for path, why in left_out:
         tell(f"{path}: {why}", "dim")
     for text in without_effect(assignments, [job.recipe for job in jobs]) if jobs else []:
         tell(f"{text}; name it with --steps", "yellow")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from imgflow.errors import UsageError
-from imgflow.pipeline.folders import photos_in, real_path
+from imgflow.pipeline.folders import look_into, real_path
 
 _Key = Callable[[PurePosixPath], str]
 
@@ -95,7 +95,7 @@ def _unique(
 
 def _pictures(folder: Path, skipped: Sequence[Path]) -> dict[PurePosixPath, Path]:
     found: dict[PurePosixPath, Path] = {}
-    for file in photos_in(folder):
+    for file in look_into(folder).photos:
         real = real_path(file)
         if not any(path == real or path in real.parents for path in skipped):
             found[PurePosixPath(file.relative_to(folder).as_posix())] = file

@@ -43,7 +43,8 @@ def processed_twice(
     with TemporaryDirectory(prefix="imgflow-compare-") as folder:
         sides = {Path(folder, "a"): (), Path(folder, "b"): assignments}
         plans = {
-            out: plan_files([photo], out, recipes_for(settings, recipe_file, None, side)) for out, side in sides.items()
+            out: plan_files([photo], out, recipes_for(settings, recipe_file, None, side)).jobs
+            for out, side in sides.items()
         }
         if not all(plans.values()):
             raise UsageError(f"{photo}: no photos found")

@@ -6,14 +6,15 @@ import os
 import secrets
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from imgflow.catalog.photo_keys import folder_of
 from imgflow.errors import PhotoError, UsageError
 from imgflow.photos.encode import EXTENSIONS
-from imgflow.pipeline.folders import photos_in, real_path
+from imgflow.pipeline.folders import Contents, LeftOut, look_into, real_path
 from imgflow.pipeline.from_settings import recipe_in_settings
 from imgflow.recipe import Recipe
 from imgflow.recipe_file import RECIPE_NAME, apply_overrides, choose_steps, load_recipe
@@ -39,24 +40,39 @@ class Job:
     recipe: Recipe
 
 
-def plan_files(paths: Sequence[Path], out: Path, recipe_of: RecipeOf) -> list[Job]:
+class Plan(NamedTuple):
+    """What is done with all that was named, and what else lies in the folders."""
+
+    jobs: list[Job]
+    left_out: list[LeftOut]
+
+
+def plan_files(paths: Sequence[Path], out: Path, recipe_of: RecipeOf) -> Plan:
     """The photos below these paths with their targets; folders keep their sub-folders.
 
-    A photo becomes `<stem>` with the extension of its recipe's format; photos of one stem become `<name.ext>` with it.
+    A photo is its name in its folder: it is done once, however often it is reached, and a link to it is another. It
+    becomes `<stem>` with the extension of its recipe's format; photos of one stem become `<name.ext>` with it.
 
     Raises:
         UsageError: a result would overwrite one of the photos, or the next run would take it for one.
         RecipeError: a recipe is not valid.
     """
     found: dict[Path, tuple[Path, Path, Recipe]] = {}
+    left_out: list[LeftOut] = []
     for path in paths:
-        if path.is_dir() and real_path(path) == real_path(out):
+        is_folder = path.is_dir()
+        if is_folder and real_path(path) == real_path(out):
             raise UsageError(f"--out {out} is the folder of the photos: results would mix with them; choose another")
-        for file, below in _below(path, out):
-            beside = _recipe_beside(file, path) if path.is_dir() else None
-            real = real_path(file)
-            if real not in found:
-                found[real] = file, below, recipe_of(beside, folder_of(below.as_posix()))
+        contents = _without_results(path, out) if is_folder else Contents([path], [])
+        left_out += contents.left_out
+        for file in contents.photos:
+            beside, below = (
+                (_recipe_beside(file, path), file.relative_to(path)) if is_folder else (None, Path(file.name))
+            )
+            place = real_path(file.parent) / file.name
+            if place not in found:
+                found[place] = file, below, recipe_of(beside, folder_of(below.as_posix()))
+    photos = {*found, *map(real_path, found)}
     short = {file: below.with_suffix("") for file, (_, below, _) in found.items()}
     shared = Counter(short.values())
     jobs: list[Job] = []
@@ -68,10 +84,10 @@ def plan_files(paths: Sequence[Path], out: Path, recipe_of: RecipeOf) -> list[Jo
         while target in used:
             target, number = out / f"{name}~{number}{extension}", number + 1
         used.add(target)
-        if real_path(target) in found:
+        if real_path(target) in photos:
             raise UsageError(f"{target} is one of the photos and would be overwritten: choose another --out")
         jobs.append(Job(source, target, recipe))
-    return jobs
+    return Plan(jobs, list(dict.fromkeys(left_out)))
 
 
 def recipes_for(settings: Settings, file: Path | None, steps: str | None, assignments: Sequence[str]) -> RecipeOf:
@@ -148,16 +164,15 @@ def cannot_write(path: Path, error: OSError) -> UsageError:
     return UsageError(f"{path}: cannot be written ({error.strerror}): check --out and its disk")
 
 
-def _below(path: Path, out: Path) -> Iterator[tuple[Path, Path]]:
-    """Photos at or below the path, each with its path below it; former results in a folder inside it are none."""
-    if not path.is_dir():
-        yield path, Path(path.name)
-        return
-    results = real_path(out)
-    has_results = real_path(path) in results.parents
-    for file in photos_in(path):
-        if not (has_results and results in real_path(file).parents):
-            yield file, file.relative_to(path)
+def _without_results(folder: Path, out: Path) -> Contents:
+    """What lies in the folder; former results in a folder inside it do not count."""
+    contents, results = look_into(folder), real_path(out)
+    if real_path(folder) not in results.parents:
+        return contents
+    return Contents(
+        [file for file in contents.photos if results not in real_path(file).parents],
+        [other for other in contents.left_out if results not in real_path(other.path).parents],
+    )
 
 
 def _recipe_beside(file: Path, top: Path) -> Path | None:

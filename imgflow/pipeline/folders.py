@@ -2,7 +2,7 @@
 
 import os
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -36,18 +36,23 @@ class LeftOut(NamedTuple):
     why: str
 
 
-def photos_in(folder: Path) -> list[Path]:
-    """What is tried as a photo at any depth, in the order of the paths.
+class Contents(NamedTuple):
+    """What lies in a folder, at any depth, in the order of the paths.
 
-    Links to nothing and folders that cannot be opened are among them: to try them tells what is wrong.
+    Attributes:
+        photos: what is tried as a photo. Links to nothing and folders that cannot be opened are among them: to try them
+            tells what is wrong.
+        left_out: what is not tried; what is known not to be a photo (`is_ignored`) goes without a word.
     """
-    return sorted(path for path, why in _look_into(folder) if not why)
+
+    photos: list[Path]
+    left_out: list[LeftOut]
 
 
-def left_out(paths: Sequence[Path]) -> list[LeftOut]:
-    """What below the named folders is not tried; what is known not to be a photo (`is_ignored`) goes without a word."""
-    folders = [path for path in paths if path.is_dir()]
-    return sorted(LeftOut(path, why) for folder in folders for path, why in _look_into(folder) if why)
+def look_into(folder: Path) -> Contents:
+    """Walk through the folder once; links to folders are not followed."""
+    found = sorted(_walk(folder))
+    return Contents([path for path, why in found if not why], [LeftOut(path, why) for path, why in found if why])
 
 
 def real_path(path: Path) -> Path:
@@ -55,7 +60,7 @@ def real_path(path: Path) -> Path:
     return Path(os.path.realpath(path))
 
 
-def _look_into(folder: Path) -> Iterator[tuple[Path, str]]:
+def _walk(folder: Path) -> Iterator[tuple[Path, str]]:
     """Everything in the folder, with the reason why it is not tried; empty if it is."""
     closed: list[OSError] = []
     for parent, folders, files in os.walk(folder, onerror=closed.append):

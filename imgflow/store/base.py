@@ -29,7 +29,7 @@ class Store(ABC):
 
     Every method that takes a key raises `BadKeyError` for a key that no store can hold, and every method raises
     `StoreUnavailableError` (what failed, on which key, why, what to do) when the store is away, full or refuses;
-    `ObjectDeniedError`, one of these, where only this object of a folder may not be read.
+    `ObjectDeniedError`, one of these, where only this object may not be read.
     """
 
     @abstractmethod

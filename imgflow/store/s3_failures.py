@@ -2,7 +2,7 @@
 
 from botocore import exceptions as boto
 
-from imgflow.errors import BadKeyError, ImgflowError, StoreUnavailableError
+from imgflow.errors import BadKeyError, ImgflowError, ObjectDeniedError, StoreUnavailableError
 from imgflow.store.keys import shown
 
 CREDENTIALS = "Check the access key and the secret (IMGFLOW_S3_ACCESS_KEY_ID, IMGFLOW_S3_SECRET_ACCESS_KEY)."
@@ -31,6 +31,9 @@ ANSWERS = {
     "NotImplemented": ("the server does not know this request", "Unset IMGFLOW_S3_ENCRYPTION, or use another server."),
 }
 """By S3 error code or, where a HEAD request's answer has no code, HTTP status: reason, remedy."""
+
+DENIED = "AccessDenied", "403"
+"""What one object may say while the others can be read."""
 
 ON_THE_WAY: tuple[tuple[type[Exception], str, str], ...] = (
     (boto.NoCredentialsError, "there are no credentials", CREDENTIALS),
@@ -70,7 +73,7 @@ def s3_error(error: Exception, store: str, action: str, key: str) -> ImgflowErro
     Args:
         error: what was caught.
         store: the store, for people.
-        action: the verb: read, write, list, delete.
+        action: the verb: read, look for, write, list, delete.
         key: what it was about; empty: the whole store.
     """
     code = code_of(error)
@@ -78,7 +81,8 @@ def s3_error(error: Exception, store: str, action: str, key: str) -> ImgflowErro
         return BadKeyError(f"The key {shown(key)} cannot be stored in {store}: {MISPLACED[code]}.")
     reason, remedy = ANSWERS.get(code) or _on_the_way(error)
     what = f"{shown(key)} in {store}" if key else store
-    return StoreUnavailableError(f"Cannot {action} {what}: {reason}. {remedy}")
+    kind = ObjectDeniedError if action in ("read", "look for") and code in DENIED else StoreUnavailableError
+    return kind(f"Cannot {action} {what}: {reason}. {remedy}")
 
 
 def _on_the_way(error: Exception) -> tuple[str, str]:

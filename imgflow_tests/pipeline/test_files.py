@@ -9,7 +9,6 @@ import pytest
 
 from imgflow.errors import PhotoError, RecipeError, UsageError
 from imgflow.pipeline.files import Job, make_folder, plan_files, read_photo, recipes_for, write_result
-from imgflow.pipeline.folders import left_out
 from imgflow.settings import Settings
 
 
@@ -23,7 +22,11 @@ def touch(folder: Path, *names: str) -> None:
 def jobs_of(
     paths: list[Path], out: Path, given: Path | None = None, steps: str | None = None, sets: Any = (), **settings: Any
 ) -> list[Job]:
-    return plan_files(paths, out, recipes_for(Settings(**settings), given, steps, sets))
+    return plan_files(paths, out, recipes_for(Settings(**settings), given, steps, sets)).jobs
+
+
+def left_out(folder: Path) -> list[tuple[Path, str]]:
+    return list(plan_files([folder], folder / "out", recipes_for(Settings(), None, None, ())).left_out)
 
 
 def targets(paths: list[Path], out: Path, **options: Any) -> list[str]:
@@ -50,6 +53,15 @@ def test_a_photo_named_twice_is_processed_once(tmp_path: Path):
     assert targets([tmp_path / "in", tmp_path / "in/a.jpg"], tmp_path / "out") == ["a.png"]
 
 
+def test_a_link_to_a_photo_has_a_result_of_its_own(tmp_path: Path):
+    touch(tmp_path, "in/a.jpg", "in/x/pipe.txt")
+    (tmp_path / "in/b.jpg").symlink_to(tmp_path / "in/a.jpg")
+    (tmp_path / "in/x/a.jpg").symlink_to(tmp_path / "in/a.jpg")
+    assert targets([tmp_path / "in", tmp_path / "in/b.jpg"], tmp_path / "out") == ["a.png", "b.png", "x/a.png"]
+    with pytest.raises(UsageError, match="would be overwritten"):
+        jobs_of([tmp_path / "in/b.jpg"], tmp_path / "in", sets=["publish.format=jpeg"])
+
+
 def test_a_photo_keeps_the_name_by_which_it_was_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     touch(tmp_path, "in/a.jpg")
     (tmp_path / "link").symlink_to(tmp_path / "in")
@@ -62,7 +74,7 @@ def test_hidden_files_texts_and_former_results_are_left_out(tmp_path: Path):
     touch(tmp_path, "in/a.jpg", "in/.b.jpg", "in/list.tsv", "in/page.svg", "in/out/a.png")
     (tmp_path / "in/recipe.yaml").write_text("steps: [matte]")
     assert targets([tmp_path / "in"], tmp_path / "in/out") == ["a.png", "page.png"]
-    assert [path for path, _ in left_out([tmp_path / "in"])] == [tmp_path / "in/list.tsv"]
+    assert [path for path, _ in left_out(tmp_path / "in")] == [tmp_path / "in/list.tsv"]
 
 
 def test_what_cannot_be_looked_into_is_tried_and_what_is_no_file_is_told(tmp_path: Path):
@@ -75,7 +87,7 @@ def test_what_cannot_be_looked_into_is_tried_and_what_is_no_file_is_told(tmp_pat
     for name in ("gone.jpg", "circle.jpg"):
         with pytest.raises(PhotoError, match="unreadable"):
             read_photo(tmp_path / "in" / name, 1_000_000)
-    assert left_out([tmp_path / "in"]) == [
+    assert left_out(tmp_path / "in") == [
         (tmp_path / "in/more", "a link to a folder, not followed: name the folder itself"),
         (tmp_path / "in/pipe.jpg", "neither a file nor a folder, left out"),
     ]

@@ -16,10 +16,10 @@ import pytest
 from botocore.awsrequest import AWSResponse
 from botocore.config import Config
 
-from imgflow.errors import BadKeyError, SettingsError, StoreUnavailableError
+from imgflow.errors import BadKeyError, ObjectDeniedError, SettingsError, StoreUnavailableError
 from imgflow.store.s3 import S3Store, split_s3_location
 from imgflow_tests.conftest import S3
-from imgflow_tests.servers import SeaweedFS
+from imgflow_tests.servers import LISTING_KEY, SeaweedFS
 
 pytestmark = pytest.mark.server
 
@@ -180,6 +180,17 @@ def test_wrong_credentials(s3: S3) -> None:
                 call()
             assert s3.secret_key not in str(caught.value)
         wrong.close()
+
+
+def test_who_may_list_but_not_read_is_told_of_the_object(s3: S3) -> None:
+    S3Store(s3.client, s3.bucket).put("a", b"x")
+    lister = client(s3.endpoint, LISTING_KEY, s3.secret_key)
+    store = S3Store(lister, s3.bucket)
+    assert [info.key for info in store.list()] == ["a"]
+    for call in (lambda: store.get("a"), lambda: store.stat("a")):
+        with pytest.raises(ObjectDeniedError, match=r"'a' in .*access is denied\. Check the credentials and what"):
+            call()
+    lister.close()
 
 
 def test_no_credentials(s3: S3) -> None:

@@ -15,9 +15,9 @@ from PIL import Image
 from imgflow.photos.decode import decode
 from imgflow.samples import SCENES, render
 
-PHOTOS = "IMGFLOW_PHOTOS"
+PHOTOS = "BENCH_PHOTOS"
 """Variable that names a folder of photos with a MANIFEST.tsv; without it, `shared/photos` beside the repository."""
-NOISE_PAIRS = "IMGFLOW_NOISE_PAIRS"
+NOISE_PAIRS = "BENCH_NOISE_PAIRS"
 """Variable that names folders (separated as in PATH) of noisy photos `*_real.*` and their means `*_mean.*`."""
 
 LARGE = ("bicycle", "plush", "backpack")
