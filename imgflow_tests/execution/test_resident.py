@@ -3,11 +3,13 @@
 import json
 import multiprocessing
 import os
+import shutil
 import signal
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from multiprocessing.context import ForkServerProcess
+from multiprocessing.context import ForkServerContext, ForkServerProcess
+from multiprocessing.util import get_temp_dir
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -32,17 +34,14 @@ from imgflow_tests.execution.run import execute
 
 pytestmark = pytest.mark.server
 
-# As imgflow's run starter, a server that has Dagster imported forks the runs: each would take two seconds to import it.
-FORKS = multiprocessing.get_context("forkserver")
-FORKS.set_forkserver_preload(["dagster", "imgflow.execution.resident", "imgflow_tests.execution.run"])
-
 
 class Bench:
     """A home with a Dagster instance, in which trial jobs are run as processes of their own."""
 
-    def __init__(self, home: Path, scratch: str) -> None:
+    def __init__(self, home: Path, scratch: str, forks: ForkServerContext) -> None:
         self.home = home
         self.scratch = scratch
+        self.forks = forks
         self.dagster_home = home / "dagster"
         self.dagster_home.mkdir(parents=True)
         ours = dagster_config(self.dagster_home)
@@ -68,7 +67,7 @@ class Bench:
             trials.FOLDER: str(self.folder),
             **self.variables,
         }
-        run = FORKS.Process(target=execute, args=(job, environment))
+        run = self.forks.Process(target=execute, args=(job, environment))
         run.start()
         self.runs.append(run)
         return run
@@ -106,11 +105,21 @@ def exit_code(run: ForkServerProcess, seconds: float = 120) -> int | None:
     return run.exitcode
 
 
+@pytest.fixture(scope="session")
+def forks() -> Iterator[ForkServerContext]:
+    """As imgflow's run starter, a server that has Dagster imported: each run would take two seconds to do it."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["dagster", "imgflow.execution.resident", "imgflow_tests.execution.run"])
+    yield context
+    # Python would do it at exit, to which the workers of pytest-xdist do not come.
+    shutil.rmtree(get_temp_dir(), ignore_errors=True)
+
+
 @pytest.fixture
-def bench(tmp_path: Path) -> Iterator[Bench]:
+def bench(tmp_path: Path, forks: ForkServerContext) -> Iterator[Bench]:
     # Killed workers leave their sockets' folders there.
     with tempfile.TemporaryDirectory(prefix="imgflow-test-", ignore_cleanup_errors=True) as scratch:
-        bench = Bench(tmp_path / "home", scratch)
+        bench = Bench(tmp_path / "home", scratch, forks)
         try:
             yield bench
         finally:
