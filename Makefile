@@ -21,9 +21,12 @@ $(VENV)/python:
 	$(PYTHON) -m venv $(VENV)
 	touch $@
 
-# The stages' kernels are compiled once; the result stays in the environment.
 $(VENV)/base: $(VENV)/python pyproject.toml constraints.txt
 	$(PIP) install --quiet --constraint constraints.txt --editable .
+	touch $@
+
+# The stages' kernels are compiled once; the result stays in the environment.
+$(VENV)/kernels: $(VENV)/base
 	$(BIN)/python -c 'from imgflow.stages.warm_up import warm_up; warm_up()'
 	touch $@
 
@@ -36,24 +39,24 @@ $(DAGSTER_HOME)/dagster.yaml: dagster.yaml
 	cp dagster.yaml $@
 
 .PHONY: setup
-setup: $(VENV)/base ## the environment, in .venv
+setup: $(VENV)/kernels ## the environment, in .venv
 
 # -- using it --------------------------------------------------------------------------------------------------------
 
 .PHONY: demo dev
-demo: $(VENV)/base $(DAGSTER_HOME)/dagster.yaml ## photos in, cutouts out, through a real Dagster (PHOTOS=folder for your own)
+demo: $(VENV)/kernels $(DAGSTER_HOME)/dagster.yaml ## photos in, cutouts out, through a real Dagster (PHOTOS=folder for your own)
 	$(BIN)/python -m imgflow.demo $(if $(PHOTOS),--photos "$(PHOTOS)")
 
-dev: $(VENV)/base $(DAGSTER_HOME)/dagster.yaml ## Dagster's UI and daemon on http://127.0.0.1:3000
+dev: $(VENV)/kernels $(DAGSTER_HOME)/dagster.yaml ## Dagster's UI and daemon on http://127.0.0.1:3000
 	$(BIN)/dagster dev --workspace workspace.yaml
 
 # -- working on it ---------------------------------------------------------------------------------------------------
 
 .PHONY: test bench check format lock
-test: $(VENV)/dev ## the whole test suite
+test: $(VENV)/dev $(VENV)/kernels ## the whole test suite
 	$(BIN)/python -m pytest --numprocesses 3 --dist worksteal $(ARGS)
 
-bench: $(VENV)/dev ## the benchmark suite, as a table and JSON (ARGS="--quick" or the names of some: folder pictures models overhead scale)
+bench: $(VENV)/dev $(VENV)/kernels ## the benchmark suite, as a table and JSON (ARGS="--quick" or the names of some: folder pictures models overhead scale)
 	$(BIN)/python -m imgflow_tests.benchmarks --json bench.json $(ARGS)
 
 check: $(VENV)/dev ## format, lint, types, layers

@@ -1,5 +1,7 @@
 """Fixtures of all tests: every test is alone with its own settings, and S3 is a real server."""
 
+import gc
+import itertools
 import os
 import uuid
 from collections.abc import Iterator
@@ -14,6 +16,37 @@ from imgflow.models.store import ModelStore
 from imgflow_tests.servers import ACCESS_KEY, SECRET_KEY, SeaweedFS
 
 OURS_AND_THEIRS = ("IMGFLOW_", "AWS_", "DAGSTER_HOME")
+
+
+@pytest.hookimpl(trylast=True)  # when it is known which are left out
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Tests marked `long` start first, the longest before all, so that no worker ends with one while others are idle.
+
+    `--dist worksteal` begins with an even piece of the list for each worker, so each piece has its share of them.
+    """
+    workers: int = getattr(config, "workerinput", {}).get("workercount", 1)
+    seconds: dict[pytest.Item, float] = {
+        item: mark.args[0] for item in items if (mark := item.get_closest_marker("long"))
+    }
+    pieces: list[list[pytest.Item]] = [[] for _ in range(workers)]
+    for item in sorted(seconds, key=seconds.__getitem__, reverse=True):
+        min(pieces, key=lambda piece: sum(map(seconds.__getitem__, piece))).append(item)
+    others = iter([item for item in items if item not in seconds])
+    for number, piece in enumerate(pieces):
+        size = (len(items) * (number + 1)) // workers - (len(items) * number) // workers
+        piece += itertools.islice(others, max(0, size - len(piece)))
+    items[:] = [*itertools.chain(*pieces), *others]
+
+
+def pytest_collection_finish() -> None:
+    """What the tests have imported stays: a garbage collection that looks through it takes a second of each test."""
+    gc.collect()
+    gc.freeze()
+
+
+def pytest_sessionfinish() -> None:
+    """As it was: extensions are to find their objects gone at exit."""
+    gc.unfreeze()
 
 
 @pytest.fixture(autouse=True)
@@ -74,7 +107,9 @@ def s3(seaweedfs: SeaweedFS) -> Iterator[S3]:
 @pytest.fixture(scope="session")
 def u2netp(tmp_path_factory: pytest.TempPathFactory) -> ModelStore:
     """A model store with the real u2netp (4.6 MB, from the first source that can be reached)."""
-    store = ModelStore(tmp_path_factory.mktemp("models"))
+    session = tmp_path_factory.getbasetemp()
+    # One for all workers of pytest-xdist: the first pulls it, the others wait.
+    store = ModelStore((session.parent if "PYTEST_XDIST_WORKER" in os.environ else session) / "models")
     try:
         store.ensure("u2netp")
     except ModelUnavailableError as error:

@@ -23,12 +23,14 @@ def postgresql() -> Iterator[PostgreSQL]:
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.server)])
-def catalog_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+def catalog_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """The URL of an empty database."""
     if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'deep' / 'catalog.db'}"
+        yield f"sqlite:///{tmp_path / 'deep' / 'catalog.db'}"
+        return
     server: PostgreSQL = request.getfixturevalue("postgresql")
-    return server.new_database()
+    with server.database() as url:
+        yield url
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ import subprocess
 import tempfile
 import time
 import uuid
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,9 @@ kill -QUIT $server 2>/dev/null
 wait $server
 rm -rf "$FOLDER"
 """
+
+# Each new database is written to the log, which else grows to a gigabyte.
+SMALL_LOG = {"min_wal_size": "32MB", "max_wal_size": "64MB", "wal_level": "minimal", "max_wal_senders": "0"}
 
 
 class PostgreSQL:
@@ -58,7 +62,7 @@ class PostgreSQL:
             programs = self._reachable(programs)
         initdb = [programs / "initdb", "-D", "data", "-U", "postgres", "--auth=trust", "--encoding=utf8", "--locale=C"]
         subprocess.run([*initdb, "--no-sync"], check=True, stdout=subprocess.DEVNULL, **self._as_user())
-        options = {"listen_addresses": "", "unix_socket_directories": str(self.folder), "fsync": "off"}
+        options = {"listen_addresses": "", "unix_socket_directories": str(self.folder), "fsync": "off", **SMALL_LOG}
         arguments = [argument for name, value in options.items() for argument in ("-c", f"{name}={value}")]
         self._guard = subprocess.Popen(
             ["sh", "-c", GUARD, "guard", programs / "postgres", "-D", "data", *arguments],
@@ -74,14 +78,16 @@ class PostgreSQL:
 
     def new_database(self) -> str:
         """The URL of an empty database of its own."""
-        import psycopg2
-
         name = f"test_{uuid.uuid4().hex[:16]}"
-        with contextlib.closing(psycopg2.connect(host=self.folder, user="postgres")) as connection:
-            connection.autocommit = True
-            with connection.cursor() as cursor:
-                cursor.execute(f"CREATE DATABASE {name}")
+        self._execute(f"CREATE DATABASE {name}")
         return f"postgresql://postgres@/{name}?host={self.folder}"
+
+    @contextlib.contextmanager
+    def database(self) -> Iterator[str]:
+        """The URL of an empty database that is dropped in the end, connections or not: each is 8 MB."""
+        url = self.new_database()
+        yield url
+        self._execute(f"DROP DATABASE {url.partition('@/')[2].partition('?')[0]} WITH (FORCE)")
 
     def cut_off(self) -> None:
         """Ends the server at once, as a power cut would; `close` is still needed."""
@@ -97,6 +103,14 @@ class PostgreSQL:
             self._guard.stdout.close()
         self._guard = None
         shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _execute(self, statement: str) -> None:
+        import psycopg2
+
+        with contextlib.closing(psycopg2.connect(host=self.folder, user="postgres")) as connection:
+            connection.autocommit = True
+            with connection.cursor() as cursor:
+                cursor.execute(statement)
 
     def _reachable(self, programs: Path) -> Path:
         """The same programs, copied where another user may enter if these lie in root's own folders."""

@@ -27,8 +27,9 @@ STORIES = [
 
 
 @pytest.fixture
-def url(postgresql: PostgreSQL) -> str:
-    return postgresql.new_database()
+def url(postgresql: PostgreSQL) -> Iterator[str]:
+    with postgresql.database() as url:
+        yield url
 
 
 @pytest.fixture

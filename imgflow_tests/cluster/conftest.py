@@ -41,20 +41,20 @@ def cluster(
     """Call it with settings; all that it starts is stopped when the test ends."""
     from imgflow_tests.cluster.machines import Machines
 
-    # The driver is named here as deploy/dagster.yaml wants it; the catalog's plain URL is imgflow's own affair.
-    dagster_url = postgresql.new_database().replace("postgresql:", "postgresql+psycopg2:")
-    monkeypatch.setenv("DAGSTER_POSTGRES_URL", dagster_url)
-    monkeypatch.setenv("DAGSTER_EVENT_BATCH_SIZE", "500")
-    services = {
-        "catalog_url": postgresql.new_database(),
-        "store": f"s3://{s3.bucket}/shop",
-        "s3_endpoint_url": s3.endpoint,
-        "s3_region": "us-east-1",
-        "s3_access_key_id": ACCESS_KEY,
-        "s3_secret_access_key": SECRET_KEY,
-        "celery_broker_url": redis.url,
-    }
     with ExitStack() as stack:
+        dagster_url, catalog_url = (stack.enter_context(postgresql.database()) for _ in range(2))
+        # The driver is named here as deploy/dagster.yaml wants it; the catalog's plain URL is imgflow's own affair.
+        monkeypatch.setenv("DAGSTER_POSTGRES_URL", dagster_url.replace("postgresql:", "postgresql+psycopg2:"))
+        monkeypatch.setenv("DAGSTER_EVENT_BATCH_SIZE", "500")
+        services = {
+            "catalog_url": catalog_url,
+            "store": f"s3://{s3.bucket}/shop",
+            "s3_endpoint_url": s3.endpoint,
+            "s3_region": "us-east-1",
+            "s3_access_key_id": ACCESS_KEY,
+            "s3_secret_access_key": SECRET_KEY,
+            "celery_broker_url": redis.url,
+        }
 
         def make(**settings: Any) -> Machines:
             machines = Machines(tmp_path / "home", u2netp.root, **(services | settings))

@@ -54,6 +54,7 @@ def wait_for(notes: Path, wanted: str, seconds: float = 40) -> None:
         time.sleep(0.05)
 
 
+@pytest.mark.long(15)
 def test_a_long_step_is_not_handed_to_a_second_worker(
     worker: Callable[..., "subprocess.Popen[bytes]"], redis: Redis, tmp_path: Path
 ):
@@ -65,6 +66,7 @@ def test_a_long_step_is_not_handed_to_a_second_worker(
     assert notes.read_text() == "begun\nended\n"
 
 
+@pytest.mark.long(15)
 def test_without_claims_it_would_be(worker: Callable[..., "subprocess.Popen[bytes]"], redis: Redis, tmp_path: Path):
     notes = tmp_path / "notes"
     for name in ("first", "second"):

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 import redis as redislib
@@ -16,11 +17,17 @@ LOST_SECONDS = 15
 SWEEP_SECONDS = 10
 """A worker that is alive looks every five seconds for steps of workers that are not."""
 
+RECIPE = "shadow: {method: retinex}\nmatte: {refine: none, second_look: off, openings: off}\n"
+"""Every stage, and one look of the network: seconds of each photo less than by default, and the deaths are the same."""
 
+
+@pytest.mark.long(120)
 def test_sixty_photos_survive_the_deaths_of_workers(
-    cluster: Callable[..., Machines], small_photos: Callable[[int], dict[str, bytes]]
+    cluster: Callable[..., Machines], small_photos: Callable[[int], dict[str, bytes]], tmp_path: Path
 ):
-    machines = cluster(batch_size=15, celery_lost_seconds=LOST_SECONDS)
+    recipe = tmp_path / "recipe.yaml"
+    recipe.write_text(RECIPE)
+    machines = cluster(batch_size=15, celery_lost_seconds=LOST_SECONDS, recipe=recipe)
     photos = {key.replace("/", "-"): data for key, data in small_photos(60).items()}
     for key, data in photos.items():
         machines.drop(key, data)
@@ -49,6 +56,7 @@ def test_sixty_photos_survive_the_deaths_of_workers(
     assert len(overtaking) <= 1
 
 
+@pytest.mark.long(90)
 def test_photos_survive_the_deaths_of_code_location_and_broker(
     cluster: Callable[..., Machines], small_photos: Callable[[int], dict[str, bytes]], redis: Redis
 ):

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -61,7 +62,10 @@ class Installation:
         self.settings = Settings(**values)
         # Pydantic's secrets do not print themselves, so the environment is made from what the test passed.
         ours = {f"IMGFLOW_{name.upper()}": _as_text(value) for name, value in values.items()}
-        self._environment = {**os.environ, **ours, "DAGSTER_HOME": str(self.settings.dagster_home)}
+        # For what killed processes cannot clear away. Not below the home, whose name is too long for a socket.
+        self._scratch = tempfile.TemporaryDirectory(prefix="imgflow-test-", ignore_cleanup_errors=True)
+        theirs = {"DAGSTER_HOME": str(self.settings.dagster_home), "TMPDIR": self._scratch.name}
+        self._environment = {**os.environ, **ours, **theirs}
         self._daemons: list[subprocess.Popen[bytes]] = []
         self._log = home / "daemon.log"
         self.settings.dagster_home.mkdir(parents=True)
@@ -88,6 +92,7 @@ class Installation:
         for daemon in self._daemons:
             daemon.wait(timeout=60)
         self.instance.dispose()
+        self._scratch.cleanup()
 
     def processes(self) -> list[psutil.Process]:
         """All that runs for this installation, orphans too: they carry its DAGSTER_HOME."""
@@ -161,13 +166,17 @@ class Installation:
             AssertionError: it does not within this time, or the daemon has died; with the end of its log.
         """
         deadline = time.monotonic() + PATIENCE * seconds
-        while not reached():
+        while True:
+            looked = time.monotonic()
+            if reached():
+                return
             alive = not self._daemons or self.daemon_is_running()
             if not alive or time.monotonic() > deadline:
                 tail = self._log.read_text(errors="replace")[-6000:] if self._log.exists() else ""
                 state = "nothing yet" if alive else "the daemon has died"
                 raise AssertionError(f"waited {PATIENCE * seconds} s for {what}: {state}; {self.standing()}\n{tail}")
-            time.sleep(0.1)
+            # What is waited for needs the cores, too.
+            time.sleep(max(0.1, 2 * (time.monotonic() - looked)))
 
     def wait_for_end(self, photos: int, seconds: float = 180) -> Standing:
         """Until this many photos are known, none waits and all batches are closed."""

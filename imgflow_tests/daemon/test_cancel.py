@@ -13,6 +13,7 @@ from imgflow_tests.daemon.installation import Installation
 pytestmark = pytest.mark.server
 
 
+@pytest.mark.long(25)
 def test_a_cancelled_run_ends_soon_and_its_batch_waits_for_a_person_or_the_refresh(
     install: Callable[..., Installation],
 ):

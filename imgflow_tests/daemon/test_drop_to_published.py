@@ -82,11 +82,13 @@ def steadily(growing: GrowingFile | GrowingUpload) -> Iterator[None]:
         growing.finish()
 
 
+@pytest.mark.long(30)
 def test_on_a_folder(install: Install, small_photos: SmallPhotos):
     installation = install(settle_seconds=3)
     drop_and_check(installation, small_photos(6), lambda *photo: GrowingFile(installation, *photo))
 
 
+@pytest.mark.long(30)
 def test_on_s3(install: Install, small_photos: SmallPhotos, s3: S3):
     installation = install(
         store=f"s3://{s3.bucket}/catalog",

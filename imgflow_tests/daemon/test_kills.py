@@ -14,6 +14,7 @@ PHOTOS = 30
 KILLS = 10
 
 
+@pytest.mark.long(120)
 def test_thirty_photos_survive_ten_kills(
     install: Callable[..., Installation], small_photos: Callable[[int], dict[str, bytes]]
 ):

@@ -13,6 +13,7 @@ from imgflow_tests.servers import ACCESS_KEY, SECRET_KEY, SeaweedFS
 pytestmark = pytest.mark.server
 
 
+@pytest.mark.long(35)
 def test_photos_survive_a_store_that_goes_and_comes_back(
     install: Callable[..., Installation], small_photos: Callable[[int], dict[str, bytes]], tmp_path: Path
 ):

@@ -1,12 +1,15 @@
 """The resident executor, with real workers: where steps run, and what happens when workers die, hang or grow old."""
 
 import json
+import multiprocessing
 import os
+import shutil
 import signal
-import subprocess
-import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
+from multiprocessing.context import ForkServerContext, ForkServerProcess
+from multiprocessing.util import get_temp_dir
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -27,6 +30,7 @@ from imgflow.execution.workers import Workers
 from imgflow.settings import Settings
 from imgflow_tests.daemon.installation import dagster_config
 from imgflow_tests.execution import trials
+from imgflow_tests.execution.run import execute
 
 pytestmark = pytest.mark.server
 
@@ -34,8 +38,10 @@ pytestmark = pytest.mark.server
 class Bench:
     """A home with a Dagster instance, in which trial jobs are run as processes of their own."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, scratch: str, forks: ForkServerContext) -> None:
         self.home = home
+        self.scratch = scratch
+        self.forks = forks
         self.dagster_home = home / "dagster"
         self.dagster_home.mkdir(parents=True)
         ours = dagster_config(self.dagster_home)
@@ -45,30 +51,29 @@ class Bench:
         self.folder.mkdir()
         # Without a GPU there would be one worker for both devices.
         self.variables = {"IMGFLOW_WORKERS": '{"gpu": 1}'}
-        self.runs: list[subprocess.Popen[bytes]] = []
+        self.runs: list[ForkServerProcess] = []
 
     @property
     def workers(self) -> Workers:
         return Workers(Settings(home=self.home))
 
-    def start(self, job: str) -> subprocess.Popen[bytes]:
+    def start(self, job: str) -> ForkServerProcess:
         environment = {
             **os.environ,
             "IMGFLOW_HOME": str(self.home),
             "DAGSTER_HOME": str(self.dagster_home),
-            "PYTHONWARNINGS": "ignore",
+            "PYTHONWARNINGS": "ignore",  # of the workers
+            "TMPDIR": self.scratch,
             trials.FOLDER: str(self.folder),
             **self.variables,
         }
-        command = [sys.executable, "-m", "imgflow_tests.execution.trials", job]
-        run = subprocess.Popen(
-            command, env=environment, cwd=Path(trials.__file__).parents[2], stderr=subprocess.DEVNULL
-        )
+        run = self.forks.Process(target=execute, args=(job, environment))
+        run.start()
         self.runs.append(run)
         return run
 
-    def run(self, job: str) -> int:
-        return self.start(job).wait(timeout=300)
+    def run(self, job: str) -> int | None:
+        return exit_code(self.start(job), 300)
 
     def told(self, name: str) -> str:
         return (self.folder / name).read_text()
@@ -88,18 +93,37 @@ class Bench:
     def stop(self) -> None:
         for run in self.runs:
             run.kill()
-            run.wait()
+            run.join()
+            run.close()
         for worker in self.workers.alive():
             os.kill(worker.pid, signal.SIGKILL)
 
 
+def exit_code(run: ForkServerProcess, seconds: float = 120) -> int | None:
+    """None: it still runs after so long."""
+    run.join(seconds)
+    return run.exitcode
+
+
+@pytest.fixture(scope="session")
+def forks() -> Iterator[ForkServerContext]:
+    """As imgflow's run starter, a server that has Dagster imported: each run would take two seconds to do it."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["dagster", "imgflow.execution.resident", "imgflow_tests.execution.run"])
+    yield context
+    # Python would do it at exit, to which the workers of pytest-xdist do not come.
+    shutil.rmtree(get_temp_dir(), ignore_errors=True)
+
+
 @pytest.fixture
-def bench(tmp_path: Path) -> Iterator[Bench]:
-    bench = Bench(tmp_path / "home")
-    try:
-        yield bench
-    finally:
-        bench.stop()
+def bench(tmp_path: Path, forks: ForkServerContext) -> Iterator[Bench]:
+    # Killed workers leave their sockets' folders there.
+    with tempfile.TemporaryDirectory(prefix="imgflow-test-", ignore_cleanup_errors=True) as scratch:
+        bench = Bench(tmp_path / "home", scratch, forks)
+        try:
+            yield bench
+        finally:
+            bench.stop()
 
 
 def wait(reached: Callable[[], Any], seconds: float = 120) -> None:
@@ -135,7 +159,7 @@ def test_each_gpu_has_a_worker_that_sees_only_that_one(bench: Bench):
     assert told == [str(workers["gpu-1"]), "5"]
     assert bench.told("holding") == str(workers["gpu-0"])
     (bench.folder / "let go").touch()
-    assert first.wait(timeout=120) == 0
+    assert exit_code(first) == 0
 
 
 def test_a_worker_that_dies_fails_the_step_with_its_last_words_and_the_retry_has_a_new_one(bench: Bench):
@@ -181,8 +205,9 @@ def test_the_steps_own_mistake_leaves_the_worker_alone(bench: Bench):
 def test_a_terminated_run_interrupts_its_step_and_keeps_the_worker(bench: Bench):
     run = bench.start("holding")
     wait(lambda: (bench.folder / "holding").exists())
-    run.send_signal(signal.SIGINT)
-    run.wait(timeout=120)
+    assert run.pid
+    os.kill(run.pid, signal.SIGINT)
+    assert exit_code(run) is not None
     wait(lambda: (bench.folder / "interrupted").exists())
     assert bench.told("holding") == str(bench.worker().pid)
     wait(lambda: bench.worker().ask("state")["running"] is None)
@@ -197,7 +222,7 @@ def test_a_worker_of_older_settings_finishes_its_step_and_is_replaced(bench: Ben
     assert bench.run("both_devices") == 0
     assert old.is_alive() and old.ask("state")["is_closed"]
     (bench.folder / "let go").touch()
-    assert run.wait(timeout=120) == 0
+    assert exit_code(run) == 0
     wait(lambda: not old.is_alive())
     assert bench.worker().version != old.version
 
@@ -216,7 +241,7 @@ def test_steps_wait_in_line_when_one_worker_is_busy_and_a_second_is_started_wher
     assert bench.run("both_devices") == 0
     assert sorted(worker.name for worker in bench.workers.alive()) == ["cpu-0", "cpu-1", "gpu-0"]
     (bench.folder / "let go").touch()
-    assert first.wait(timeout=120) == 0
+    assert exit_code(first) == 0
 
 
 def test_workers_stop_at_once_when_told_so(bench: Bench):

@@ -114,9 +114,9 @@ def holding_gpu() -> None:
     holds_on_gpu()
 
 
-def main() -> None:
+def main(name: str) -> None:
     """Executes the job that is named, as a run's process would; exit code 1 if it fails."""
-    trial: JobDefinition = globals()[sys.argv[1]]
+    trial = trial_named(name)
     with DagsterInstance.get() as instance:
         result = execute_job(
             build_reconstructable_job("imgflow_tests.execution.trials", "trial_named", (trial.name,)), instance
@@ -126,7 +126,3 @@ def main() -> None:
 
 def trial_named(name: str) -> JobDefinition:
     return globals()[name]
-
-
-if __name__ == "__main__":
-    main()
