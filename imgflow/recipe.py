@@ -67,7 +67,7 @@ class StageConfig(BaseModel):
 class DenoiseConfig(StageConfig):
     """Noise removal."""
 
-    code_version: ClassVar[str] = "6"
+    code_version: ClassVar[str] = "7"
 
     method: Names = Field(
         default="auto",
