@@ -43,6 +43,8 @@ def process(
     all done; 1: some photos failed, each is named with its reason on stderr; 2: bad usage; 130: stopped with Ctrl-C,
     what is finished stays.
     """
+    settings = load_settings()
+    os.environ.update(thread_variables(settings.threads))  # before anything imports NumPy and its like
     with importing_much():
         from imgflow.pipeline.files import make_folder, plan_files, recipes_for
         from imgflow.pipeline.from_settings import limits_of, models_of
@@ -51,10 +53,8 @@ def process(
         from imgflow.recipe_file import without_effect
 
     keep_freed_memory()
-    settings = load_settings()
     for text in unknown_variables():
         tell(text, "yellow")
-    os.environ.update(thread_variables(settings.threads))  # before a stage imports its libraries
     jobs, left_out = plan_files(paths, out, recipes_for(settings, recipe_file, steps, assignments))
     make_folder(out)
     for path, why in left_out:

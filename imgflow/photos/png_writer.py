@@ -13,9 +13,6 @@ from imgflow.cores import usable_cores
 STRIP_BYTES = 2_000_000
 """Size of a strip's pixels. Each starts without a memory of the last: with less than this, files grow noticeably."""
 
-FILTER_BYTES = 250_000
-"""Size of what is filtered at a time, so that they stay in the processor's cache."""
-
 MOST_THREADS = 4
 """Strips worked on at the same time."""
 
@@ -24,8 +21,6 @@ WINDOW = 15
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _COLOUR_TYPES = {3: 2, 4: 6}
-_LEFT, _ABOVE = 1, 2
-"""Filter types: the difference from the pixel to the left, or from the one above."""
 _ADLER = 65_521
 
 
@@ -66,30 +61,11 @@ def write_png(pixels: NDArray[np.uint8], level: int, chunks: Iterable[tuple[byte
 
 def _filtered(rows: NDArray[np.uint8], top: int, bottom: int, channels: int) -> NDArray[np.uint8]:
     """Rows with their filter's type before each; flat."""
+    from imgflow.photos.png_kernel import filter_rows
+
     result = np.empty((bottom - top, rows.shape[1] + 1), np.uint8)
-    few = max(1, FILTER_BYTES // rows.shape[1])
-    for first in range(top, bottom, few):
-        last = min(first + few, bottom)
-        plain, out = rows[first:last], result[first - top : last - top]
-        left = plain.copy()
-        left[:, channels:] -= plain[:, :-channels]
-        above = plain.copy()
-        if first > 0:
-            above -= rows[first - 1 : last - 1]
-        else:
-            above[1:] -= plain[:-1]
-        costs = np.stack([_cost(plain), _cost(left), _cost(above)])
-        chosen = costs.argmin(0).astype(np.uint8)
-        out[:, 0] = chosen
-        out[:, 1:] = plain
-        out[chosen == _LEFT, 1:] = left[chosen == _LEFT]
-        out[chosen == _ABOVE, 1:] = above[chosen == _ABOVE]
+    filter_rows(rows, top, bottom, channels, result)
     return result.reshape(-1)
-
-
-def _cost(filtered: NDArray[np.uint8]) -> NDArray[np.uint32]:
-    """Sum of the absolute values of each row's bytes, taken as signed."""
-    return np.abs(filtered.view(np.int8)).view(np.uint8).sum(1, dtype=np.uint32)  # |-128| is 128 again as unsigned
 
 
 def _joined(first: int, second: int, size: int) -> int:

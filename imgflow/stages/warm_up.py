@@ -6,10 +6,12 @@ from imgflow.stages.matte.trimap import BACKGROUND, FOREGROUND, UNKNOWN
 
 
 def warm_up() -> None:
-    """Compiles the kernels of all stages (once) on a tiny picture.
+    """Compiles the kernels of all stages and of the PNG writer (once) on a tiny picture.
 
     At install time it fills numba's cache; when a program starts it takes them from there.
     """
+    from imgflow.photos.encode import encode_png
+    from imgflow.photos.picture import Picture
     from imgflow.stages.denoise.noise_level import NOISELESS
     from imgflow.stages.denoise.shrinkage import without_noise
     from imgflow.stages.matte.closed_form import solve_alpha
@@ -29,6 +31,7 @@ def warm_up() -> None:
     lift_rows(rgb.copy(), np.zeros((8, 8, FIELDS), np.float32), np.ones((8, 8), np.uint8), TONE, THING, 0, len(rgb))
     for writeable in (True, False):  # numba compiles for arrays that may not be written to apart
         rgb.flags.writeable = writeable
+        encode_png(Picture(rgb))
         alpha = solve_alpha(rgb, trimap, np.full((24, 24), 0.5, np.float32), band=2).alpha
         firm_edges(rgb, trimap, np.full((24, 24), 0.3, np.float32))
         clean_colours(rgb, np.rint(alpha * 255).astype(np.uint8))

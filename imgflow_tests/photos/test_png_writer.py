@@ -28,7 +28,6 @@ PICTURES = {
 @pytest.fixture
 def many_strips(monkeypatch):
     monkeypatch.setattr(png_writer, "STRIP_BYTES", 1000)
-    monkeypatch.setattr(png_writer, "FILTER_BYTES", 600)
 
 
 @pytest.mark.parametrize("name", PICTURES)

@@ -7,8 +7,10 @@ import pkgutil, sys
 from importlib import import_module
 import numpy as np
 import imgflow.stages
+from imgflow.photos.encode import encode, encode_png
 from imgflow.photos.picture import Picture
-from imgflow.recipe import DenoiseConfig, MatteConfig, ShadowConfig
+from imgflow.photos.png_kernel import filter_rows
+from imgflow.recipe import DenoiseConfig, MatteConfig, PublishConfig, ShadowConfig
 from imgflow.samples import render
 from imgflow.stages.warm_up import warm_up
 
@@ -18,7 +20,7 @@ kernels = {
     for module in pkgutil.walk_packages(imgflow.stages.__path__, "imgflow.stages.")
     for kernel in vars(import_module(module.name)).values()
     if hasattr(kernel, "py_func")
-}
+} | {"filter_rows": filter_rows}
 before = {name: list(kernel.signatures) for name, kernel in kernels.items()}
 assert before, "no kernels found"
 
@@ -34,7 +36,8 @@ segmenter = BlurredTruth(scene.alpha)
 clean = denoise(noisy, DenoiseConfig())
 assert clean.details["method"] == "shrinkage", clean.details
 lit = remove_shadow(clean.picture, ShadowConfig(), segmenter)
-matte(lit.picture, MatteConfig(), segmenter)
+encode_png(lit.picture)
+encode(matte(lit.picture, MatteConfig(), segmenter).picture, PublishConfig())
 print([name for name, kernel in kernels.items() if list(kernel.signatures) != before[name]])
 """
 

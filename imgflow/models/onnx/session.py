@@ -133,6 +133,8 @@ def _options(runtime: Runtime) -> Any:
     options: Any = onnxruntime.SessionOptions()
     options.intra_op_num_threads = runtime.threads or compute_cores()
     options.inter_op_num_threads = 1
+    # It would take all memory of a call anew, in one piece, at the second one: u2netp then holds 200 MB more.
+    options.enable_mem_pattern = False
     options.log_severity_level = 3  # what ONNX Runtime would warn of, we say ourselves
     # Idle threads sleep instead of spinning: several workers share a machine, and the other stages need the cores.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")

@@ -26,6 +26,10 @@ HALO = 40
 """Pixels beside a tile that have a say in it, rounded up to a multiple of `GRID`: 28 through the blocks at quarter
 size, the rest through enlarging."""
 
+MARGIN = 12
+"""Pixels beside a tile that have a say at one size alone: 7 through the blocks and 2 through halving, rounded up to a
+multiple of `GRID`, so that blocks begin at the same pixels in all tiles. At the smallest size it is all of the halo."""
+
 TILE = 1024
 """Side of what a thread works on at a time, pixels. It takes about 100 bytes a pixel."""
 
@@ -98,9 +102,9 @@ def _clean_tile(
     left, right, before, behind = _surroundings(columns, rgb.shape[1])
     part = cv2.copyMakeBorder(rgb[top:bottom, left:right], above, below, before, behind, cv2.BORDER_REFLECT_101)
     opponent = np.asarray(cv2.transform(part.astype(np.float32), OPPONENT), np.float32)
-    clean = _clean(opponent, noise, strength, 0)[HALO:, HALO:][: rows.stop - rows.start, : columns.stop - columns.start]
-    back = np.rint(cv2.transform(clean, OPPONENT.T))
-    cleaned[rows, columns] = np.clip(back, 0, 255, out=back)
+    clean = _clean(opponent, noise, strength, 0)[MARGIN:, MARGIN:]
+    back = cv2.transform(clean[: rows.stop - rows.start, : columns.stop - columns.start], OPPONENT.T)
+    cleaned[rows, columns] = cv2.addWeighted(back, 1, back, 0, 0, dtype=cv2.CV_8U)  # rounds and clips
 
 
 def _surroundings(inside: slice, length: int) -> tuple[int, int, int, int]:
@@ -111,38 +115,54 @@ def _surroundings(inside: slice, length: int) -> tuple[int, int, int, int]:
 
 
 def _clean(opponent: FloatArray, noise: Noise, strength: float, scale: int) -> FloatArray:
-    """One scale, and in the lowest frequencies what the coarser ones know better: H x W x 3."""
+    """One scale, and in the lowest frequencies what the coarser ones know better.
+
+    Args:
+        opponent: H x W x 3, a tile with all of its halo.
+
+    Returns:
+        The tile with `MARGIN` pixels around it, at the smallest scale with its halo.
+    """
     import cv2
 
-    fine = _shrunk(opponent, noise, strength, scale)
     if scale + 1 == SCALES:
-        return fine
+        return _smallest(opponent, noise, strength)
+    fine = _shrunk(opponent, noise, strength, scale, (HALO >> scale) - MARGIN)
     height, width = opponent.shape[:2]
-    half = (width // 2, height // 2)
-    small = np.asarray(cv2.resize(opponent, half, interpolation=cv2.INTER_AREA), np.float32)
-    better = _clean(small, noise, strength, scale + 1) - cv2.resize(fine, half, interpolation=cv2.INTER_AREA)
+    small = np.asarray(cv2.resize(opponent, (width // 2, height // 2), interpolation=cv2.INTER_AREA), np.float32)
+    height, width = fine.shape[:2]
+    known = np.asarray(cv2.resize(fine, (width // 2, height // 2), interpolation=cv2.INTER_AREA), np.float32)
+    coarse = _clean(small, noise, strength, scale + 1)
+    aside = (len(coarse) - len(known)) // 2
+    better = coarse[aside : aside + height // 2, aside : aside + width // 2] - known
     fine += cv2.resize(better, (width, height), interpolation=cv2.INTER_LINEAR)
     return fine
 
 
-def _shrunk(opponent: FloatArray, noise: Noise, strength: float, scale: int) -> FloatArray:
-    """One scale alone: H x W x 3."""
+def _smallest(opponent: FloatArray, noise: Noise, strength: float) -> FloatArray:
+    """The last scale, whose tile may have an odd number of pixels."""
     import cv2
-
-    from imgflow.stages.denoise.shrinkage_kernels import shrink
 
     height, width = opponent.shape[:2]
     padding = (SIDE, SIDE + height % 2, SIDE, SIDE + width % 2)
     padded = np.asarray(cv2.copyMakeBorder(opponent, *padding, cv2.BORDER_REFLECT_101), np.float32)
+    return _shrunk(padded, noise, strength, SCALES - 1, 0)[SIDE : SIDE + height, SIDE : SIDE + width]
+
+
+def _shrunk(opponent: FloatArray, noise: Noise, strength: float, scale: int, skipped: int) -> FloatArray:
+    """One scale alone: H x W x 3, without so many pixels at each side."""
+    from imgflow.stages.denoise.shrinkage_kernels import shrink
+
     tones = np.stack([np.interp(np.arange(256), noise.tones, noise.deviation[:, channel] ** 2) for channel in range(3)])
     variance = coarser(noise.spectrum, scale)
     if scale == 0:
         fine = np.sqrt(tones.max(1) * variance[:, _FINE].mean(1))
         variance[1:][fine[1:] < FAINT] = 0
     most, least = FACTOR_QUIET * 2 * strength, FACTOR_BUSY.at(noise.is_smoothed) * 2 * strength
-    out = np.empty_like(padded)
+    out = np.empty((opponent.shape[0] - 2 * skipped, opponent.shape[1] - 2 * skipped, 3), np.float32)
     shrink(
-        padded,
+        opponent,
+        skipped,
         variance,
         tones.astype(np.float32),
         COLOUR_STEPS[scale],
@@ -152,4 +172,4 @@ def _shrunk(opponent: FloatArray, noise: Noise, strength: float, scale: int) -> 
         GRAIN,
         out,
     )
-    return out[SIDE : SIDE + height, SIDE : SIDE + width]
+    return out

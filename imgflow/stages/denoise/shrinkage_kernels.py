@@ -47,6 +47,7 @@ ONE, ZERO, TINY = np.float32(1), np.float32(0), np.float32(1e-6)
 @njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
 def shrink(
     picture: Any,
+    skipped: int,
     variance: Any,
     tones: Any,
     colour_step: int,
@@ -63,22 +64,23 @@ def shrink(
     where noise is masked and texture is at stake. Blocks that lost most weigh most where they overlap.
 
     Args:
-        picture: H x W x 3, float32, H and W even: luma and two colour differences.
+        picture: H x W x 3, float32: luma and two colour differences.
+        skipped: pixels at each side that are left out; what is left must be even along both axes.
         variance: 3 x 64, float32: of the noise in each coefficient, before `tones`; a channel of zeros is copied.
         tones: 3 x 256, float32: factor for `variance` by the block's mean luma (first channel over sqrt(3)).
         colour_step: from one row of blocks to the next in the colour differences, pixels; 2 or 4.
         most, least: the factor c.
         knee: a block whose energy is up to this many times that of the noise gets c = `most`.
         grain: least gain in luma; 0 to 1.
-        out: H x W x 3, float32; filled. Pixels nearer than 6 to the border are in fewer blocks.
+        out: float32, filled: `picture` without what is skipped. Pixels nearer than 6 to its border are in fewer blocks.
     """
-    height, columns = picture.shape[0], picture.shape[1] // 2
+    height, columns = out.shape[0], out.shape[1] // 2
     halves = np.empty((3, height, 2, columns), np.float32)
     for y in range(height):
         for i in range(columns):
             for channel in range(3):
-                halves[channel, y, 0, i] = picture[y, 2 * i, channel]
-                halves[channel, y, 1, i] = picture[y, 2 * i + 1, channel]
+                halves[channel, y, 0, i] = picture[skipped + y, skipped + 2 * i, channel]
+                halves[channel, y, 1, i] = picture[skipped + y, skipped + 2 * i + 1, channel]
     sums = np.zeros((3, height, 2, columns), np.float32)
     count = columns - SIDE // 2 + 1
     tone = np.empty(count, np.uint8)

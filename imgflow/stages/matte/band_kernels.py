@@ -1,11 +1,12 @@
-"""The matting Laplacian of a band of pixels, and conjugate gradients on it: numba kernels, imported when first used.
+"""The matting Laplacian of a band of pixels: numba kernels, imported when first used.
 
 The band is a list. `near` has the flat index of each unknown pixel and of all within 2 of one, in order. As everything
 within 2 is in the list, unknown pixels side by side (a *run*) have their neighbours above and below side by side in it
 too: a run knows its first place, its length, and the places of the pixels 2 above, 1 above, 1 below and 2 below its
 first. So the innermost loops go along lists without asking where a pixel is, and the processor does several at once.
 
-At the end of the list is room for a run and its neighbours that are in no photo, and at the start for two.
+At the end of the list is room for a run and its neighbours that are in no photo, and for some that are read and not
+used; at the start for two.
 
 All lists have an entry for each place. The Laplacian is symmetric: `upper` (13 lists) has each pixel's own entry and
 those of the 12 pixels that come after it, between unknown pixels; it is 0 elsewhere.
@@ -16,7 +17,11 @@ Work is shared in *parts*, whole runs each, so that what is summed in which orde
 from typing import Any
 
 import numpy as np
-from numba import njit  # noqa: TID253 (this module is itself imported inside functions)
+from llvmlite import ir
+from numba import njit, types  # noqa: TID253 (this module is itself imported inside functions)
+from numba.core import cgutils  # noqa: TID253
+from numba.extending import intrinsic  # noqa: TID253
+from numba.np.numpy_support import carray  # noqa: TID253
 
 from imgflow.stages.matte.chroma import LUMA
 
@@ -30,9 +35,25 @@ ENTRIES = SIDE**2
 UPPER = ENTRIES // 2 + 1
 """Of them, those from the pixel itself on."""
 
+LANES = 8
+"""Pixels of a run whose rows are made at the same time, in arrays of a fixed length that lie on the stack: so the
+compiler knows that nothing else writes to them, and leaves no rest to be done one by one."""
+
+TWO = np.uint64(2)
+
 PLACE, LENGTH = 0, 1
 """Columns of a run; then follow the four places above and below (`ABOVE` + 0 to 3)."""
 ABOVE = 2
+
+
+@intrinsic
+def _on_stack(typing: Any = None) -> Any:
+    """As many float64 as `LANES` rows have entries, which live as long as the kernel runs."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return cgutils.alloca_once(builder, ir.DoubleType(), size=ir.Constant(ir.IntType(64), ENTRIES * LANES))
+
+    return types.CPointer(types.float64)(), generate
 
 
 @njit(cache=True, nogil=True)
@@ -107,7 +128,7 @@ def laplacian(
     top, bottom = near[runs[first, PLACE]] // width, near[runs[last - 1, PLACE]] // width
     begin = max(np.searchsorted(near, (top - REACH) * width) - REACH, 0)
     end = min(np.searchsorted(near, (bottom + REACH + 1) * width) + REACH, near.size)
-    colours = np.zeros((3, end - begin))
+    colours = np.zeros((3, end - begin + LANES))
     for n in range(max(begin, REACH), end):
         if near[n] >= height * width:
             break
@@ -117,28 +138,15 @@ def laplacian(
         colours[0, n - begin] = luma
         colours[1, n - begin] = chroma * (blue - luma)
         colours[2, n - begin] = chroma * (red - luma)
-    mean, inverse = np.zeros((3, end - begin)), np.zeros((6, end - begin))
+    mean, inverse = np.zeros((3, colours.shape[1])), np.zeros((6, colours.shape[1]))
     start = np.searchsorted(windows[:, PLACE], np.searchsorted(near, (top - 1) * width))
     stop = np.searchsorted(windows[:, PLACE], np.searchsorted(near, (bottom + 2) * width))
     for r in range(start, stop):
         if 1 <= near[windows[r, PLACE]] // width <= height - 2:
             _measure_windows(colours, windows[r], begin, epsilon, mean, inverse)
-    rows = np.empty((ENTRIES, max(1, runs[first:last, LENGTH].max())))
-    weights = np.empty((4, rows.shape[1]))
     for r in range(first, last):
-        _run_of_rows(colours, mean, inverse, near, runs[r], begin, height, width, weights, rows)
-        place, length = runs[r, PLACE], runs[r, LENGTH]
-        for n in range(length):
-            product[place + n] = 0
-        for k in range(ENTRIES):
-            there = _row_place(runs[r], k // SIDE - REACH) + k % SIDE - REACH
-            row, known, result = rows[k, :length], values[there : there + length], product[place : place + length]
-            for n in range(np.uint64(length)):
-                result[n] += np.float32(row[n]) * known[n]
-        for k in range(UPPER):
-            row, result = rows[k + UPPER - 1, :length], upper[k, place : place + length]
-            for n in range(np.uint64(length)):
-                result[n] = row[n]
+        for start in range(0, runs[r, LENGTH], LANES):
+            _some_rows(colours, mean, inverse, near, runs[r], start, begin, height, width, values, upper, product)
 
 
 @njit(cache=True, nogil=True)
@@ -196,151 +204,73 @@ def _measure_windows(colours: Any, run: Any, begin: int, epsilon: float, mean: A
 
 
 @njit(cache=True, nogil=True, fastmath=True)
-def _run_of_rows(
+def _some_rows(
     colours: Any,
     mean: Any,
     inverse: Any,
     near: Any,
     run: Any,
+    start: int,
     begin: int,
     height: int,
     width: int,
-    weights: Any,
-    rows: Any,
+    values: Any,
+    upper: Any,
+    product: Any,
 ) -> None:
-    """The rows of a run's pixels into `rows` (25 x its length or more); `weights` (4 x as much) is for its own use."""
-    length = run[LENGTH]
-    y, x = near[run[PLACE]] // width, near[run[PLACE]] % width
-    rows[:, :length] = 0
-    here = run[PLACE] - begin
-    i0, i1, i2 = colours[0, here : here + length], colours[1, here : here + length], colours[2, here : here + length]
-    base, v0, v1, v2 = weights[0], weights[1], weights[2], weights[3]
+    """The rows of up to `LANES` of a run's pixels from `start` on, into `upper` and `product`."""
+    rows = carray(_on_stack(), ENTRIES * LANES)
+    weights = carray(_on_stack(), 4 * LANES)
+    base, v0, v1, v2 = weights[:LANES], weights[LANES:], weights[2 * LANES :], weights[3 * LANES :]
+    rows[:] = 0
+    size = np.uint64(colours.shape[1])
+    colour, middle, share = colours.reshape(-1), mean.reshape(-1), inverse.reshape(-1)
+    y, x = near[run[PLACE]] // width, near[run[PLACE]] % width + start
+    here = np.uint64(run[PLACE] + start - begin)
     for dy in range(-1, 2):
         if not 1 <= y + dy <= height - 2:
             continue
         for dx in range(-1, 2):
-            # Only windows that lie in the photo count.
-            skipped = max(0, 1 - (x + dx))
-            stop = min(length, width - 1 - (x + dx))
-            if skipped >= stop:
-                continue
-            window = _row_place(run, dy) - begin + dx
-            m0, m1, m2 = (
-                mean[0, window : window + length],
-                mean[1, window : window + length],
-                mean[2, window : window + length],
-            )
-            inverses = inverse[:, window : window + length]
-            for n in range(np.uint64(skipped), np.uint64(stop)):
-                d0, d1, d2 = i0[n] - m0[n], i1[n] - m1[n], i2[n] - m2[n]
-                w0 = inverses[0, n] * d0 + inverses[1, n] * d1 + inverses[2, n] * d2
-                w1 = inverses[1, n] * d0 + inverses[3, n] * d1 + inverses[4, n] * d2
-                w2 = inverses[2, n] * d0 + inverses[4, n] * d1 + inverses[5, n] * d2
-                base[n] = (1 - w0 * m0[n] - w1 * m1[n] - w2 * m2[n]) / 9
-                v0[n], v1[n], v2[n] = w0 / 9, w1 / 9, w2 / 9
+            window = np.uint64(_row_place(run, dy) + start - begin + dx)
+            for n in range(np.uint64(LANES)):
+                at, i = window + n, here + n
+                m0, m1, m2 = middle[at], middle[size + at], middle[TWO * size + at]
+                d0, d1, d2 = colour[i] - m0, colour[size + i] - m1, colour[TWO * size + i] - m2
+                s0, s1, s2 = share[at], share[size + at], share[TWO * size + at]
+                s3, s4, s5 = (
+                    share[np.uint64(3) * size + at],
+                    share[np.uint64(4) * size + at],
+                    share[np.uint64(5) * size + at],
+                )
+                w0, w1, w2 = s0 * d0 + s1 * d1 + s2 * d2, s1 * d0 + s3 * d1 + s4 * d2, s2 * d0 + s4 * d1 + s5 * d2
+                # Only windows that lie in the photo count.
+                ninth = 1 / 9 if 1 <= x + dx + np.int64(n) <= width - 2 else 0.0
+                base[n] = (1 - w0 * m0 - w1 * m1 - w2 * m2) * ninth
+                v0[n], v1[n], v2[n] = w0 * ninth, w1 * ninth, w2 * ninth
             for ey in range(dy - 1, dy + 2):
-                line = _row_place(run, ey) - begin
+                line = _row_place(run, ey) + start - begin
                 for ex in range(dx - 1, dx + 2):
-                    row = rows[(ey + REACH) * SIDE + ex + REACH]
-                    j0, j1, j2 = (
-                        colours[0, line + ex : line + ex + length],
-                        colours[1, line + ex : line + ex + length],
-                        colours[2, line + ex : line + ex + length],
-                    )
-                    for n in range(np.uint64(skipped), np.uint64(stop)):
-                        row[n] -= base[n] + v0[n] * j0[n] + v1[n] * j1[n] + v2[n] * j2[n]
-    own = rows[UPPER - 1]
-    own[:length] = 0
+                    at, k = np.uint64(line + ex), np.uint64(((ey + REACH) * SIDE + ex + REACH) * LANES)
+                    for n in range(np.uint64(LANES)):
+                        j = at + n
+                        told = v0[n] * colour[j] + v1[n] * colour[size + j] + v2[n] * colour[TWO * size + j]
+                        rows[k + n] -= base[n] + told
+    own = rows[(UPPER - 1) * LANES :]
+    own[:LANES] = 0
     for k in range(ENTRIES):
         if k != UPPER - 1:
-            row = rows[k]
-            for n in range(np.uint64(length)):
-                own[n] -= row[n]
-
-
-@njit(cache=True, nogil=True, fastmath=True)
-def multiply(upper: Any, runs: Any, parts: Any, first: int, last: int, values: Any, product: Any, totals: Any) -> None:
-    """Laplacian times `values`, which are 0 where alpha is known, into `product`; what each part adds to the scalar
-    product of the two into `totals`. Does the parts from `first` to `last`."""
-    for part in range(first, last):
-        total = 0.0
-        for r in range(parts[part], parts[part + 1]):
-            here, length = runs[r, PLACE], runs[r, LENGTH]
-            result, v = product[here : here + length], values[here - 2 : here + length + 2]
-            a, b, c = (
-                upper[0, here : here + length],
-                upper[1, here - 1 : here + length],
-                upper[2, here - 2 : here + length],
-            )
-            for n in range(np.uint64(length)):
-                result[n] = a[n] * v[n + 2] + b[n + 1] * v[n + 3] + c[n + 2] * v[n + 4] + b[n] * v[n + 1] + c[n] * v[n]
-            for k in range(REACH):
-                m, there = 3 + SIDE * k, runs[r, ABOVE + REACH + k]
-                v = values[there - 2 : there + length + 2]
-                a, b, c = (
-                    upper[m, here : here + length],
-                    upper[m + 1, here : here + length],
-                    upper[m + 2, here : here + length],
-                )
-                d, e = upper[m + 3, here : here + length], upper[m + 4, here : here + length]
-                for n in range(np.uint64(length)):
-                    result[n] += a[n] * v[n] + b[n] * v[n + 1] + c[n] * v[n + 2] + d[n] * v[n + 3] + e[n] * v[n + 4]
-                there = runs[r, ABOVE + REACH - 1 - k]
-                v = values[there - 2 : there + length + 2]
-                a, b, c = (
-                    upper[m + 4, there - 2 : there + length - 2],
-                    upper[m + 3, there - 1 : there + length - 1],
-                    upper[m + 2, there : there + length],
-                )
-                d, e = upper[m + 1, there + 1 : there + length + 1], upper[m, there + 2 : there + length + 2]
-                for n in range(np.uint64(length)):
-                    result[n] += a[n] * v[n] + b[n] * v[n + 1] + c[n] * v[n + 2] + d[n] * v[n + 3] + e[n] * v[n + 4]
-            own = values[here : here + length]
-            along = np.float32(0)
-            for n in range(np.uint64(length)):
-                along += result[n] * own[n]
-            total += along
-        totals[part] = total
-
-
-@njit(cache=True, nogil=True, fastmath=True)
-def descend(
-    runs: Any,
-    parts: Any,
-    first: int,
-    last: int,
-    step: float,
-    direction: Any,
-    product: Any,
-    scale: Any,
-    answer: Any,
-    rest: Any,
-    totals: Any,
-) -> None:
-    """One step along `direction`: changes `answer` and `rest`; `totals` gets the preconditioned square of the rest.
-
-    `scale` is the preconditioner, one over the diagonal.
-    """
-    far = np.float32(step)
-    for part in range(first, last):
-        total = 0.0
-        for r in range(parts[part], parts[part + 1]):
-            begin, end = runs[r, PLACE], runs[r, PLACE] + runs[r, LENGTH]
-            square = np.float32(0)
-            for n in range(np.uint64(begin), np.uint64(end)):
-                answer[n] += far * direction[n]
-                left = rest[n] - far * product[n]
-                rest[n] = left
-                square += left * left * scale[n]
-            total += square
-        totals[part] = total
-
-
-@njit(cache=True, nogil=True, fastmath=True)
-def turn(runs: Any, parts: Any, first: int, last: int, keep: float, rest: Any, scale: Any, direction: Any) -> None:
-    """The next direction: the preconditioned rest and `keep` times the last direction."""
-    share = np.float32(keep)
-    for r in range(parts[first], parts[last]):
-        begin, end = runs[r, PLACE], runs[r, PLACE] + runs[r, LENGTH]
-        for n in range(np.uint64(begin), np.uint64(end)):
-            direction[n] = rest[n] * scale[n] + share * direction[n]
+            for n in range(np.uint64(LANES)):
+                own[n] -= rows[np.uint64(k * LANES) + n]
+    sums = weights[:LANES]
+    sums[:] = 0
+    for k in range(ENTRIES):
+        there, row = np.uint64(_row_place(run, k // SIDE - REACH) + start + k % SIDE - REACH), np.uint64(k * LANES)
+        for n in range(np.uint64(LANES)):
+            sums[n] += rows[row + n] * values[there + n]
+    place, count = np.uint64(run[PLACE] + start), min(run[LENGTH] - start, LANES)
+    for n in range(np.uint64(count)):
+        product[place + n] = sums[n]
+    for k in range(UPPER):
+        row, entries = np.uint64((k + UPPER - 1) * LANES), upper[k]
+        for n in range(np.uint64(count)):
+            entries[place + n] = rows[row + n]

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -42,13 +43,14 @@ def find_band(unknown: NDArray[np.bool_]) -> Band:
     import cv2
 
     from imgflow.stages.matte.band_kernels import LENGTH, PLACE, REACH, count_runs, find_runs
+    from imgflow.stages.matte.gradient_kernels import LANES
 
     inside = unknown.view(np.uint8)
     beside = np.asarray(cv2.dilate(inside, np.ones((3, 3), np.uint8)), np.uint8)
     surrounded = np.asarray(cv2.dilate(beside, np.ones((3, 3), np.uint8)), np.uint8)
     width = unknown.shape[1]
     listed = np.flatnonzero(surrounded.view(np.bool_))
-    near = np.full(listed.size + width + 3 * REACH, unknown.size, np.int32)
+    near = np.full(listed.size + width + 3 * REACH + LANES, unknown.size, np.int32)
     near[:REACH] = -1
     near[REACH : REACH + listed.size] = listed
 
@@ -91,30 +93,33 @@ def solve_band(
     Returns:
         Alpha (N), and the number of iterations.
     """
-    from imgflow.stages.matte import band_kernels as kernels
+    from imgflow.stages.matte import band_kernels, gradient_kernels
 
     near, own, runs, windows = band
-    parts = _parts(runs[:, kernels.LENGTH])
+    parts = _parts(runs[:, band_kernels.LENGTH])
     count = len(parts) - 1
     totals = np.zeros(count)
-    upper = np.zeros((kernels.UPPER, near.size), np.float32)
+    upper = np.zeros((band_kernels.UPPER, near.size), np.float32)
     product, rest, scale, direction = (np.zeros(near.size, np.float32) for _ in range(4))
     answer = alpha.ravel().take(near, mode="clip")
     threads = min(MOST_THREADS, usable_cores(), count)
-    with ThreadPoolExecutor(max_workers=threads) as pool:
+    bounds = [count * thread // threads for thread in range(threads + 1)]
+    with ThreadPoolExecutor(max_workers=max(1, threads - 1)) as pool:
 
         def everywhere(work: Callable[[int, int], Any]) -> float:
-            """Has all parts done, from one to another by each thread; returns the sum of `totals`."""
-            if threads == 1:
-                work(0, count)
-            else:
-                bounds = [count * thread // threads for thread in range(threads + 1)]
-                list(pool.map(work, bounds[:-1], bounds[1:]))
+            """Has all parts done, from one to another by each thread, this one among them; returns the sum of `totals`.
+
+            (Handing over takes as long as a step of a small photo.)
+            """
+            others = [pool.submit(work, *ends) for ends in pairwise(bounds[1:])]
+            work(*bounds[:2])
+            for other in others:
+                other.result()
             return float(totals.sum())
 
         def assemble(first: int, last: int) -> None:
             for part in range(first, last):
-                kernels.laplacian(
+                band_kernels.laplacian(
                     rgb, near, runs, windows, parts[part], parts[part + 1], EPSILON, chroma, answer, upper, product
                 )
 
@@ -129,14 +134,18 @@ def solve_band(
         for iteration in range(most_iterations):
             if left <= goal:
                 return answer[own], iteration
-            along = everywhere(lambda a, b: kernels.multiply(upper, runs, parts, a, b, direction, product, totals))
+            along = everywhere(
+                lambda a, b: gradient_kernels.multiply(upper, runs, parts, a, b, direction, product, totals)
+            )
             step, before = left / along, left
             left = everywhere(
-                lambda a, b, s=step: kernels.descend(
+                lambda a, b, s=step: gradient_kernels.descend(
                     runs, parts, a, b, s, direction, product, scale, answer, rest, totals
                 )
             )
-            everywhere(lambda a, b, k=left / before: kernels.turn(runs, parts, a, b, k, rest, scale, direction))
+            everywhere(
+                lambda a, b, k=left / before: gradient_kernels.turn(runs, parts, a, b, k, rest, scale, direction)
+            )
     return answer[own], most_iterations
 
 

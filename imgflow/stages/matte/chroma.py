@@ -43,24 +43,11 @@ def colour_sharpness(rgb: NDArray[np.uint8], where: NDArray[np.int32]) -> float:
         rgb: H x W x 3, uint8.
         where: N flat indices of the pixels that matter.
     """
-    width = rgb.shape[1]
-    pixels = rgb.reshape(-1, 3)
-    sample = where[:: -(-where.size // SAMPLE)]
-    sample = sample[(sample >= width) & (sample < len(pixels) - width)]
-    sample = sample[(sample % width > 0) & (sample % width < width - 1)]
-    middle = _planes(pixels[sample])
+    from imgflow.stages.matte.chroma_kernel import sum_differences
+
     near, far = np.zeros(3), np.zeros(3)
-    for step in (1, width):
-        before, after = _planes(pixels[sample - step]), _planes(pixels[sample + step])
-        near += (np.square(middle - before) + np.square(after - middle)).sum(0, dtype=np.float64) / 2
-        far += np.square(after - before).sum(0, dtype=np.float64)
+    sum_differences(rgb, where, max(1, -(-where.size // SAMPLE)), np.asarray(LUMA, np.float32), near, far)
     brightness, colours = (near[0], far[0]), (near[1:].sum(), far[1:].sum())
     if min(*brightness, *colours) <= 0:
         return 1.0
     return float(colours[0] / colours[1] * brightness[1] / brightness[0])
-
-
-def _planes(rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """N x 3: Y, B - Y and R - Y."""
-    luma = rgb @ np.asarray(LUMA, np.float32)
-    return np.stack([luma, rgb[:, 2] - luma, rgb[:, 0] - luma], 1)

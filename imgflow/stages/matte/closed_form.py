@@ -87,9 +87,9 @@ def _half(level: _Level) -> _Level:
     def small(picture: NDArray[Any]) -> NDArray[Any]:
         return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA))
 
-    share = small(level.trimap)
-    regions = np.where(share == FOREGROUND, FOREGROUND, np.where(share == BACKGROUND, BACKGROUND, UNKNOWN))
-    return _Level(small(level.rgb), regions.astype(np.uint8), small(level.guess))
+    regions = np.full(256, UNKNOWN, np.uint8)
+    regions[[BACKGROUND, FOREGROUND]] = BACKGROUND, FOREGROUND
+    return _Level(small(level.rgb), np.asarray(cv2.LUT(small(level.trimap), regions), np.uint8), small(level.guess))
 
 
 def _solve(level: _Level, coarse: Solution | None, known: Surroundings) -> Solution:
