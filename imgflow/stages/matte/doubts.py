@@ -1,12 +1,12 @@
 """Deciding the doubts of a segmenter: places well away from any edge that it gives neither to product nor to ground.
 
 Products are solid: what is half transparent all over is a doubt, not a part. Looks that disagree leave such places, and
-a solver leaves them as they are, or makes cloud of them. Where a vote of looks was close, it is open too. A place there
-goes to the side that the segmenter leans to, unless its colours speak clearly for the other, above all for the product
+a solver leaves them as they are, or makes cloud of them. Where looks are split, it is open too. A place there goes to
+the side that the segmenter leans to, unless its colours speak clearly for the other, above all for the product
 (`doubt_colours.py`). What is decided is a neighbourhood: pixels for themselves tear patterned products.
 
 (SAD of 167 photos and scenes of at most 480 pixels, geometric mean: 1.06 times as large without it, 1.04 without the
-colours, 1.01 without close votes.)
+colours, 1.01 without split looks.)
 """
 
 import numpy as np
@@ -24,9 +24,6 @@ DEEP = 2.0
 STEEP = 12.0
 """Rise of the segmenter's value, if it went on so over the longer side, from which on a place lies on the slope of a
 soft edge (a network's smudge, or fur)."""
-
-DISPUTED = 0.2
-"""Mean of looks that disagree above which, and below whose complement, it is open who is right."""
 
 AROUND = 0.03
 """Standard deviation of the neighbourhood that is decided as one, as a share of the longer side."""
@@ -46,11 +43,10 @@ def decide_doubts(rgb: NDArray[np.uint8], mask: NDArray[np.float32], seen: Looks
     """
     import cv2
 
-    belief = seen.belief
     deep = _no_edges(mask, seen, max(band, LEAST_BAND))
     if not deep.any():
         return mask
-    own = np.clip(belief, LEAST_ODDS, 1 - LEAST_ODDS)
+    own = np.clip(seen.belief, LEAST_ODDS, 1 - LEAST_ODDS)
     odds = (np.log(own / (1 - own)) + colour_odds(rgb, seen, deep)) * deep
     size = scaled_size(mask.shape, min(1.0, LONGER_SIDE / max(mask.shape)))
     small = cv2.resize(odds, size, interpolation=cv2.INTER_AREA)
@@ -64,14 +60,13 @@ def _no_edges(mask: NDArray[np.float32], seen: Looks, band: float) -> NDArray[np
     """H x W: gentle doubts that are well away from any edge, or wide; and wide places that looks disagree about."""
     import cv2
 
-    belief = seen.belief
     gentle = (mask > 1 - SURE) & (mask < SURE)
     left, top, width, height = cv2.boundingRect(gentle.view(np.uint8))
     part = np.s_[top : top + height, left : left + width]
-    gentle[part] &= _slope(belief[part]) * max(mask.shape) < STEEP
+    gentle[part] &= _slope(seen.belief[part]) * max(mask.shape) < STEEP
     product = mask >= 0.5
     away = _depth(product) + _depth(~product) > DEEP * band
-    disputed = seen.split & (belief > DISPUTED) & (belief < 1 - DISPUTED) & (mask == seen.mask)  # cleaned is decided
+    disputed = seen.split & (mask == seen.mask)  # what was cleaned is decided
     return (gentle & (away | _wide(gentle, DEEP * band))) | (disputed & _wide(disputed, DEEP * band))
 
 

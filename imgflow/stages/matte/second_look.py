@@ -36,6 +36,12 @@ REFINED, VOTED = 1.5, 2.0
 """Contrast given to the mean of two looks that agree, and to that of looks that do not: three of four decide if they
 agree."""
 
+LEAST_SAID = 0.3
+"""Where some looks see product and others do not, each side is given at least this much belief: a look that the others
+outvote may be the one that sees a part which they miss (a watch's strap, a vase below its flowers). (119 photos and
+scenes with more than two looks, wrong area beyond the edge: .90 and .92 times, two halves, geometric mean; 19 better by
+half a percent of the product, 4 worse. With .21: .99, with .4: .83 and .91, but 5 lose much.)"""
+
 
 class Frame(NamedTuple):
     """A part of the photo, perhaps mirrored."""
@@ -61,7 +67,7 @@ class Looks(NamedTuple):
     mask: NDArray[np.float32]
     """H x W, 0 to 1: what they decide."""
     belief: NDArray[np.float32]
-    """H x W, 0 to 1: their mean, which keeps the doubts of those outvoted."""
+    """H x W, 0 to 1: their mean, which keeps the doubts of those outvoted; where looks are split nobody is sure."""
     split: NDArray[np.bool_]
     """H x W: where some of them see product and others do not."""
     number: int
@@ -126,7 +132,8 @@ def _together(looks: dict[Frame, NDArray[np.float32]], weights: dict[Frame, floa
     product = [look >= 0.5 for look in looks.values()]
     split = np.logical_or.reduce(product) & ~np.logical_and.reduce(product)
     mask = np.clip((mean - np.float32(0.5)) * np.float32(contrast) + np.float32(0.5), 0, 1)
-    return Looks(mask, mean, split, len(looks))
+    belief = np.where(split, np.clip(mean, LEAST_SAID, 1 - LEAST_SAID), mean)
+    return Looks(mask, np.asarray(belief, np.float32), split, len(looks))
 
 
 def _around_product(mask: NDArray[np.float32], margin: float, *, mirrored: bool) -> Frame | None:

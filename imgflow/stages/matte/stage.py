@@ -43,6 +43,10 @@ that such areas may be."""
 MOST_DECIDED = 0.04
 """The same of doubts that were decided: they may have been decided wrong."""
 
+LOST = 0.04
+"""Gap, as a share of the longer side, that a network leaves in a thin part: what lies off by less is no speck. (Of 30
+small regions between .008 and this, which it saw clearly, 28 were product in pictures with truth; beyond, 5 of 9.)"""
+
 WHITE = (255, 255, 255)
 
 
@@ -132,7 +136,7 @@ def _cut_out(
     small = at_most_side(photo, side)  # here the mask is made and cleaned
     before = small if edges is photo else at_most_side(edges, side)
     seen, details = find_product(small, before, segmenter, again=config.second_look == "auto")
-    mask = clean_mask(seen.mask, small, config.clean, near=2 * config.band * max(small.shape))
+    mask = clean_mask(seen.mask, small, config.clean, near=LOST * max(small.shape))
     details |= {"refine": config.refine}
     if matter is not None or config.refine == "closed_form":
         with ThreadPoolExecutor(1) as meanwhile:

@@ -135,6 +135,17 @@ def test_a_small_hole_stays_open_a_pinhole_is_filled_and_a_speck_goes():
     assert not alpha[:24, :24].any()
 
 
+@pytest.mark.parametrize(("gap", "stays"), [(10, True), (40, False)])
+def test_a_piece_beside_the_product_is_no_speck(gap: int, stays: bool):
+    wanted = scene(box(480, 640))
+    columns = np.flatnonzero((wanted.alpha >= 0.5).any(0))
+    mask, rgb = wanted.alpha.copy(), wanted.rgb.copy()
+    piece = np.s_[230:250, columns[-1] + gap : columns[-1] + gap + 20]
+    mask[piece], rgb[piece] = 1, (40, 60, 120)
+    alpha = matte(Picture(rgb), MatteConfig(), Finds(mask)).picture.alpha
+    assert (alpha[piece][4:-4, 4:-4] == 255 * stays).all()
+
+
 def test_a_large_hole_stays_open_unless_it_shows_what_the_ground_has_nowhere():
     wanted = scene(box(480, 640))
     mask = wanted.alpha.copy()

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from imgflow.photos.picture import Picture
 from imgflow.recipe import MatteConfig
+from imgflow.stages.matte.doubts import decide_doubts
 from imgflow.stages.matte.product import find_product
 from imgflow.stages.matte.second_look import look_again
 from imgflow.stages.matte.stage import matte
@@ -117,6 +118,24 @@ def test_two_looks_that_agree_outvote_two_outsiders():
     eyes = Distracted(200)
     mask, _, _, looks, _ = look_again(rgb, eyes(rgb), eyes)
     assert looks == 4 and sad(mask, truth) < 0.05 * float(truth.sum()) / 1000
+
+
+def test_an_outvoted_look_is_believed_about_a_part_in_a_colour_that_the_ground_has_nowhere():
+    rgb, truth = disc(70)
+    part = np.s_[225:255, 170:290]
+    rgb[part], truth[part] = (60, 150, 60), 1
+
+    class Short(Eyes):
+        """One that misses the part."""
+
+        def __call__(self, rgb: NDArray[np.uint8]) -> FloatArray:
+            green = rgb[..., 1] > rgb[..., 0].astype(np.int16) + 40
+            return super().__call__(np.where(green[..., None], 200, rgb).astype(np.uint8))
+
+    seen = look_again(rgb, truth, Short(200))
+    inner = np.s_[230:250, 175:280]
+    assert seen.number == 4 and (seen.mask[inner] < 0.5).all()
+    assert (decide_doubts(rgb, seen.mask, seen, 2.4)[inner] >= 0.5).mean() > 0.95
 
 
 def test_a_product_that_fills_the_photo_is_not_shown_twice_the_same_way():
