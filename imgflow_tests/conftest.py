@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from imgflow.cores import ALONE, LIBRARIES
 from imgflow.errors import ModelUnavailableError
 from imgflow.models.store import ModelStore
 from imgflow_tests.servers import ACCESS_KEY, SECRET_KEY, SeaweedFS
@@ -50,8 +51,10 @@ def pytest_sessionfinish() -> None:
 
 
 @pytest.fixture(autouse=True)
-def isolated_settings(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Each test has an empty IMGFLOW_HOME, no settings of the machine, and a working folder without a .env file."""
+def isolated_settings(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Each test has an empty IMGFLOW_HOME, no settings of the machine, and a working folder without a .env file; what
+    it told the libraries of threads is gone after it."""
+    threads = {name: os.environ[name] for name in (*LIBRARIES, *ALONE) if name in os.environ}
     for name in os.environ:
         if name.startswith(OURS_AND_THEIRS):
             monkeypatch.delenv(name)
@@ -62,7 +65,10 @@ def isolated_settings(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     monkeypatch.setenv("AWS_CONFIG_FILE", str(folder / "none"))
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(folder / "none"))
-    return folder / "home"
+    yield folder / "home"
+    for name in {*LIBRARIES, *ALONE} & os.environ.keys() - threads.keys():
+        del os.environ[name]
+    os.environ.update(threads)
 
 
 @dataclass(frozen=True)

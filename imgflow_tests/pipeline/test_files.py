@@ -104,8 +104,9 @@ def test_a_folder_that_cannot_be_opened_is_tried_as_a_photo_so_that_it_fails_as_
             raise PermissionError(errno.EACCES, "Permission denied", str(path))
         return scandir(path)
 
-    monkeypatch.setattr(os, "scandir", refuse)
-    jobs = jobs_of([tmp_path / "in"], tmp_path / "out")
+    with monkeypatch.context() as patched:  # not while the folder is cleared away
+        patched.setattr(os, "scandir", refuse)
+        jobs = jobs_of([tmp_path / "in"], tmp_path / "out")
     assert [job.source.name for job in jobs] == ["a.jpg", "closed"]
     with pytest.raises(PhotoError, match="unreadable"):
         read_photo(jobs[1].source, 1_000_000)
