@@ -53,6 +53,9 @@ def compare(
     or a folder of photos, and the results with and without these settings are compared. Exit code 0: all compared;
     1: some pictures could not be read or processed, each is named on stderr; 2: bad usage.
     """
+    _check_what_is_asked_for(b is not None, bool(assignments), bool(recipe_file), out is not None or as_json)
+    settings = load_settings()
+    os.environ.update(thread_variables(settings.threads))  # before anything imports NumPy and its like
     from imgflow.compare.comparison import Failed, compare_pair
     from imgflow.compare.matching import match
     from imgflow.compare.reports import check_out, report_to, written_beside
@@ -60,10 +63,7 @@ def compare(
     from imgflow.pipeline.from_settings import limits_of, models_of
     from imgflow.pipeline.single import Processed
 
-    _check_what_is_asked_for(b is not None, bool(assignments), bool(recipe_file), out is not None or as_json)
     check_out(out, [a] if b is None else [a, b])
-    settings = load_settings()
-    os.environ.update(thread_variables(settings.threads))
     unprocessed = 0
 
     def note(processed: Processed) -> None:

@@ -67,7 +67,7 @@ def colour_odds(rgb: NDArray[np.uint8], seen: Looks, where: NDArray[np.bool_]) -
     size = scaled_size(where.shape, min(1.0, LONGER_SIDE / max(where.shape)))
     asked = np.flatnonzero(np.asarray(cv2.resize(where.view(np.uint8) * 255, size, interpolation=cv2.INTER_AREA)) > 0)
     belief = np.asarray(cv2.resize(seen.belief, size, interpolation=cv2.INTER_AREA), np.float32)
-    split = np.asarray(cv2.resize(seen.split.view(np.uint8), size, interpolation=cv2.INTER_NEAREST)) > 0
+    split = np.asarray(cv2.resize(seen.split.view(np.uint8), size, interpolation=cv2.INTER_NEAREST)).ravel()[asked] > 0
     sure = [_evenly(np.flatnonzero(side)) for side in (belief > SURE, belief < 1 - SURE)]
     odds = np.zeros(belief.size, np.float32)
     if min(samples.size for samples in sure) >= LEAST_SAMPLES:
@@ -77,8 +77,8 @@ def colour_odds(rgb: NDArray[np.uint8], seen: Looks, where: NDArray[np.bool_]) -
         places = np.indices(belief.shape, np.float32).transpose(1, 2, 0) / near
         points = np.concatenate([lab, places], -1).reshape(-1, 5)
         product, ground = (points[samples] for samples in sure)
-        ratio = _ratio(points[asked], split.ravel()[asked], product, ground)
-        least = np.where(split.ravel()[asked], LEAST_SPLIT, MOST_COLOUR[0])
+        ratio = _ratio(points[asked], split, product, ground)
+        least = np.where(split, LEAST_SPLIT, MOST_COLOUR[0])
         odds[asked] = COLOUR_WEIGHT * np.clip(np.log(ratio), least, MOST_COLOUR[1])
     return enlarged(odds.reshape(belief.shape), where.shape)
 
