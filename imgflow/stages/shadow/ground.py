@@ -11,7 +11,7 @@ from imgflow.stages.colour import greatest_of, mean_of
 from imgflow.stages.shadow.cast_shadow import find_shadow
 from imgflow.stages.shadow.ground_light import Light, measure_light
 from imgflow.stages.shadow.product_edge import ProductEdge, doubt, edge_of, follow_ground
-from imgflow.stages.shadow.product_foot import without_foot
+from imgflow.stages.shadow.product_foot import find_foot
 from imgflow.stages.shadow.things import without_things
 
 LEAST_SHARE = 0.1
@@ -91,9 +91,9 @@ def find_ground(rgb: NDArray[np.uint8], likely: NDArray[np.float32], config: Sha
     light = measure_light(np.log(colours + 1), clear)
     if float(np.exp(light.tones[light.lit]).mean() if light.lit.any() else 0.0) < DARKEST:
         return Ground(reason="the backdrop is dark")
-    ground = without_foot(likely, light, ground)
-    edge = edge_of(without_things(likely, light, ground, clear), colours)
-    gain = find_shadow(likely, light, edge)
+    foot = find_foot(likely, light, ground)
+    edge = edge_of(without_things(likely, light, ground & ~foot, clear), colours)
+    gain = find_shadow(np.where(foot, np.float32(1), likely), light, edge)
     fit = _fit(light, gain, clear)
     gain *= _surely_ground(likely, edge, light.tones - gain)[..., None]
     share = float(((mean_of(gain) > SHADOW) & edge.ground).mean())

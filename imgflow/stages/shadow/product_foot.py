@@ -1,10 +1,15 @@
-"""The foot of a product that the segmenter took for shadow: it is dark, too, but it ends in a sharper edge."""
+"""The foot of a product that the segmenter took for ground or shadow: it ends in a sharper edge than a shadow does.
+
+A dark foot is seen by the edge alone. A light one, such as a white sole on a white sweep, has the colour of shaded
+ground; but its edge goes all around it, and beyond that edge is the shadow that it casts itself, which is darker.
+"""
 
 import numpy as np
 from numpy.typing import NDArray
 
-from imgflow.stages.colour import greatest_of, mean_of
+from imgflow.stages.colour import mean_of
 from imgflow.stages.shadow.ground_light import Light
+from imgflow.stages.shadow.product_edge import nearest
 
 REACH = 0.05
 """How far beyond what the segmenter is sure of its product may go on, as a share of the longer side."""
@@ -31,11 +36,22 @@ EDGED = 0.14
 LEAST = 0.012
 """Side of the smallest square, as a share of the longer side, whose area a foot has."""
 
+FAINT = 0.5
+"""Times the least steps from which on an edge counts that goes all around."""
 
-def without_foot(likely: NDArray[np.float32], light: Light, ground: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """The ground without what lies between the product and a sharp edge near it.
+GAP = 0.02
+"""Width of the gaps that such an edge may have, as a share of the longer side."""
 
-    Each pixel near the product is seen from the product's nearest point: it is foot where an edge lies behind it.
+LIGHTER, MOSTLY = 0.02, 0.6
+"""Natural logarithm by which a light foot is lighter than the ground just beyond, and share of its outline where that
+is so. What lies in a cast shadow is darker than, or just like, what lies beyond its edge."""
+
+BEYOND = 4
+"""Pixels up to which that is just beyond."""
+
+
+def find_foot(likely: NDArray[np.float32], light: Light, ground: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """What lies on the ground between the product and a sharp edge near it: h x w.
 
     Args:
         likely: h x w, 0 to 1, the segmenter's answer.
@@ -44,21 +60,30 @@ def without_foot(likely: NDArray[np.float32], light: Light, ground: NDArray[np.b
     """
     import cv2
 
-    longer = max(ground.shape)
     product = likely >= 0.5
     if not product.any():
-        return ground
+        return np.zeros_like(ground)
+    missing = np.asarray(cv2.GaussianBlur(light.missing, (0, 0), 0.7), np.float32)
+    coarse = np.float32(GREY_LEVELS) * np.exp(mean_of(missing - light.tones))
+    edges, faint = _edges(missing, light.lit, coarse)
+    return _dark_foot(edges, product, ground) | _light_foot(faint, mean_of(missing), product, ground)
+
+
+def _dark_foot(edges: NDArray[np.bool_], product: NDArray[np.bool_], ground: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """h x w: each pixel near the product is seen from the product's nearest point, and is foot where an edge lies
+    behind it."""
+    import cv2
+
+    longer = max(ground.shape)
     found = cv2.distanceTransformWithLabels((~product).astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)
     away, seen_from = np.asarray(found[0], np.float32), np.asarray(found[1], np.int32)
-    there = np.flatnonzero(ground & (away < REACH * longer))
+    near = ground & (away < REACH * longer)
+    there = np.flatnonzero(near)
     place = np.zeros(int(seen_from.max()) + 1, np.intp)
     place[seen_from[product]] = np.flatnonzero(product)
-    source = place[seen_from.ravel()[there]]
-    missing = np.asarray(cv2.GaussianBlur(light.missing, (0, 0), 0.7), np.float32)
-    foot = _edges(missing, light.lit, np.float32(GREY_LEVELS) * np.exp(mean_of(missing - light.tones))).astype(np.uint8)
-    foot[~ground | (away >= REACH * longer)] = 0
-    edges, further = foot.copy(), np.arange(foot.size)
-    onwards = _further(there, source, ground.shape)
+    edges = edges & near
+    foot, further = edges.astype(np.uint8), np.arange(edges.size)
+    onwards = _further(there, place[seen_from.ravel()[there]], ground.shape)
     # The product itself is no ground beyond, nor is what is nearer to another part of it.
     further[there] = np.where(away.ravel()[onwards] > away.ravel()[there], onwards, there)
     for _ in range(int(REACH * longer).bit_length()):
@@ -71,24 +96,79 @@ def without_foot(likely: NDArray[np.float32], light: Light, ground: NDArray[np.b
     edged = np.bincount(labels.ravel(), edges.ravel(), number) > EDGED * areas
     is_foot = edged & (areas > (LEAST * longer) ** 2)
     is_foot[0] = False
-    return ground & ~is_foot[labels]
+    return is_foot[labels]
 
 
-def _edges(missing: NDArray[np.float32], lit: NDArray[np.bool_], coarse: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """h x w: where tone or hue changes at once, and by more than grey levels do (`coarse`, natural logarithm)."""
+def _light_foot(
+    edges: NDArray[np.bool_], dark: NDArray[np.float32], product: NDArray[np.bool_], ground: NDArray[np.bool_]
+) -> NDArray[np.bool_]:
+    """h x w: what edges near the product part from the open ground, where it is lighter than the ground beyond them.
+
+    Args:
+        edges: h x w.
+        dark: h x w, natural logarithm, how much darker than lit ground.
+        product: h x w.
+        ground: h x w, up to the product's edge.
+    """
     import cv2
 
-    edges = np.zeros(lit.shape, bool)
+    away = np.asarray(cv2.distanceTransform((~product).astype(np.uint8), cv2.DIST_L2, 5), np.float32)
+    longer = max(ground.shape)
+    labels, areas = _parted(ground & ~edges, ground & (away < REACH * longer), max(2.0, GAP * longer / 2))
+    inner = np.asarray(cv2.erode((labels > 0).astype(np.uint8), np.ones((5, 5), np.uint8))) > 0
+    if not inner.any():
+        return np.zeros_like(ground)
+    # What is just beyond belongs to the one piece that it is next to; two are seldom so near to each other.
+    square = np.ones((2 * BEYOND + 1,) * 2, np.uint8)
+    beyond = np.asarray(cv2.dilate(labels.astype(np.float32), square), np.float32).astype(np.int32)
+    beyond[(labels > 0) | ~ground | (away <= BEYOND)] = 0
+    darker = dark - nearest(dark[..., None], inner)[..., 0] > LIGHTER
+    around = np.bincount(beyond.ravel(), minlength=areas.size)
+    # With less than one side to the ground it is a gap between parts of the product.
+    is_foot = (areas > (LEAST * longer) ** 2) & (around > BEYOND * np.sqrt(areas))
+    is_foot &= np.bincount(beyond.ravel(), darker.ravel(), areas.size) > MOSTLY * around
+    is_foot[0] = False
+    return is_foot[labels]
+
+
+def _parted(
+    free: NDArray[np.bool_], near: NDArray[np.bool_], brush: float
+) -> tuple[NDArray[np.int32], NDArray[np.intp]]:
+    """Pieces of what is near the product that a round brush, pixels, does not reach over what is free, coming from far
+    away: h x w labels, and the area of each label."""
+    import cv2
+
+    wide = np.asarray(cv2.distanceTransform(free.astype(np.uint8), cv2.DIST_L2, 5)) > brush
+    labels = np.asarray(cv2.connectedComponents(wide.astype(np.uint8), connectivity=4)[1], np.int32)
+    is_open = np.zeros(int(labels.max()) + 1, bool)
+    is_open[np.unique(labels[free & ~near])] = True
+    is_open[0] = False
+    swept = np.asarray(cv2.distanceTransform((~is_open[labels]).astype(np.uint8), cv2.DIST_L2, 5)) <= brush + 1
+    rest = np.asarray(cv2.morphologyEx((near & ~swept).astype(np.uint8), cv2.MORPH_OPEN, np.ones((5, 5), np.uint8)))
+    _, found, boxes, _ = cv2.connectedComponentsWithStats(rest)
+    return np.asarray(found, np.int32), np.asarray(boxes)[:, cv2.CC_STAT_AREA].astype(np.intp)
+
+
+def _edges(
+    missing: NDArray[np.float32], lit: NDArray[np.bool_], coarse: NDArray[np.float32]
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """h x w: where tone or hue changes at once, and by more than grey levels do (`coarse`, natural logarithm); and the
+    same with faint edges."""
+    import cv2
+
+    edges, faint = np.zeros(lit.shape, bool), np.zeros(lit.shape, bool)
     for values, least in ((missing, EDGE), (missing - mean_of(missing)[..., None], EDGE_OF_HUE)):
         near, wide = (
             np.asarray(cv2.dilate(values, square)) - np.asarray(cv2.erode(values, square))
             for square in (np.ones((3, 3), np.uint8), np.ones((7, 7), np.uint8))
         )
         usual, rare = np.percentile(near[lit][::SAMPLED], (50, 99), axis=0) if lit.any() else np.zeros((2, 3))
-        step = np.maximum(np.maximum(least, BEYOND_GRAIN * usual), rare).astype(np.float32)
-        above = near - np.maximum(step, coarse[..., None])
-        edges |= greatest_of(np.minimum(above, near - SHARP * wide)) > 0
-    return edges
+        grain = np.maximum(BEYOND_GRAIN * usual, rare).astype(np.float32)
+        sharp = near > np.float32(SHARP) * wide
+        for found, share in ((edges, 1.0), (faint, FAINT)):
+            least_step = np.maximum(np.maximum(np.float32(share * least), grain), np.float32(share) * coarse[..., None])
+            found |= (sharp & (near > least_step)).any(2)
+    return edges, faint
 
 
 def _further(there: NDArray[np.intp], source: NDArray[np.intp], shape: tuple[int, ...]) -> NDArray[np.intp]:

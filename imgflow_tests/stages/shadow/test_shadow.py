@@ -175,23 +175,6 @@ def test_a_dark_thing_that_the_segmenter_missed_is_not_lifted():
     assert delta_e(output.picture.rgb, rgb)[152:158, 445:595].mean() < 0.5
 
 
-def test_the_foot_that_the_segmenter_took_for_shadow_is_not_lifted():
-    alpha = box(480, 640)
-    shadowed = scene(alpha, (60, 70, 160), shadow=0.6)
-    foot = (alpha > 0) & (np.arange(480)[:, None] >= 345)
-    brown = np.float32([92, 84, 76])
-    footed = [
-        np.where(foot[..., None], np.rint(alpha[..., None] * brown + (1 - alpha[..., None]) * rgb), rgb).astype(
-            np.uint8
-        )
-        for rgb in (shadowed.rgb, shadowed.clean)
-    ]
-    output = remove_shadow(Picture(footed[0]), ShadowConfig(), BlurredTruth(np.where(foot, 0, alpha), 320))
-    assert delta_e(output.picture.rgb, footed[0])[foot & (alpha == 1)].mean() < 0.2
-    before, after = (delta_e(rgb, footed[1])[shadowed.shadow].mean() for rgb in (footed[0], output.picture.rgb))
-    assert after < 0.3 * before
-
-
 def test_where_product_and_shadow_look_alike_the_slightest_doubt_counts():
     scissors = render("scissors", megapixels=0.3)
     seen = np.asarray(cv2.erode(scissors.alpha, np.ones((5, 5))), np.float32)
