@@ -48,6 +48,13 @@ def test_the_ground_of_a_wheel_is_open_in_its_shadow_too(depth):
     assert found_share(*wheel(to_bytes(even() * (1 - depth * shadow[..., None])))) > 0.85
 
 
+def test_a_wheel_is_open_in_the_shadow_of_its_own_rim():
+    shadow = np.zeros((HEIGHT, WIDTH), np.float32)
+    cv2.ellipse(shadow, (360, 330), (150, 60), 0, 0, 360, 1, 18)
+    shadow = 0.25 * cv2.GaussianBlur(shadow, (0, 0), 9)[..., None]
+    assert found_share(*wheel(to_bytes(even() * (1 - shadow)))) > 0.85
+
+
 @pytest.mark.parametrize("slant", [0.0, 0.1])
 def test_a_wheel_is_open_before_two_grounds(slant):
     assert found_share(*wheel(two(slant))) > 0.85
