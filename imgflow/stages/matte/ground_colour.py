@@ -6,7 +6,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from imgflow.stages.colour import greatest_of
+from imgflow.stages.matte.ground_surface import fit_parts, fit_surface, over_grid, terms_of
+from imgflow.stages.matte.ground_tones import differences_of, rises, tones_of
+from imgflow.stages.matte.two_grounds import edge_between, meeting_line
 
 LEAST_GROUND = 0.1
 """Share of the photo that must be ground clear of the product, for its colour to be known."""
@@ -23,27 +25,8 @@ NEIGHBOURHOOD = 0.12
 NEARBY = 0.02
 """Half side of the windows over which the ground's known colours are averaged, as a share of the longer side."""
 
-SPREADS = 3.0
-"""Standard deviations of the ground around its fit within which a pixel has its colour."""
-
-
-TONE = np.log(np.arange(256, dtype=np.float32) + 1)
-"""Natural logarithm of each grey level plus 1."""
-
-
-class Bounds(NamedTuple):
-    """Natural logarithm. Within `SPREADS` of the ground, but at least `least` and at most `most`, a pixel has its
-    colour; where the ground itself varies by more than `limit`, it is too uneven for that."""
-
-    least: float
-    most: float
-    limit: float
-
-
-BRIGHTNESS = Bounds(0.012, 0.05, 0.1)
-
-TINT = Bounds(0.008, 0.05, 0.05)
-"""The difference between the channels, which light and shadow hardly change."""
+ROUGH = 0.5
+"""Share of a textured ground's roughness that a place must have to be such ground: paint and plastic have none."""
 
 
 class GroundColour(NamedTuple):
@@ -55,6 +38,8 @@ class GroundColour(NamedTuple):
     """Bound up to which a pixel's brightness is the ground's, natural logarithm."""
     tint: float
     """The same of the difference between the channels."""
+    roughness: float = 0.0
+    """Its usual change of brightness a pixel, natural logarithm, where that is what tells it: wood, coarse cloth."""
 
     def distance(self, rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
         """h x w: how far each pixel is from the ground's colour there, 1 being the bound."""
@@ -62,28 +47,51 @@ class GroundColour(NamedTuple):
 
     def distance_in_shade(self, rgb: NDArray[np.uint8], shades: Sequence[float]) -> list[NDArray[np.float32]]:
         """The same where the ground may be darker, for each shade: by how much at most, natural logarithm."""
-        brightness, tint = _differences(rgb, self.tones)
+        brightness, tint = differences_of(rgb, self.tones)
         brightness, tint = brightness / np.float32(self.brightness), tint / np.float32(self.tint)
         bounds = [np.float32(shade / self.brightness) for shade in shades]
         return [np.maximum(np.maximum(brightness, -brightness - bound), tint) for bound in bounds]
+
+    def in_shade(
+        self, rgb: NDArray[np.uint8], deepest: float, tinting: float
+    ) -> tuple[NDArray[np.bool_], NDArray[np.float32]]:
+        """Where the ground may be in a shadow (h x w), and how much brighter than the ground each pixel is (h x w).
+
+        Args:
+            rgb: h x w x 3, uint8.
+            deepest: how much darker the ground may be, natural logarithm.
+            tinting: how much a shadow may change the tint, for each unit that it darkens.
+        """
+        brightness, tint = differences_of(rgb, self.tones)
+        tinted = tint < self.tint + tinting * np.maximum(-brightness, 0)
+        return tinted & (brightness < self.brightness) & (brightness > -self.brightness - deepest), brightness
+
+    def part(self, window: tuple[slice, slice]) -> "GroundColour":
+        """In a part of the photo."""
+        return self._replace(tones=self.tones[window])
+
+    def is_as_rough(self, rgb: NDArray[np.uint8], place: NDArray[np.bool_]) -> bool:
+        """Whether a place has the texture that the ground has; both h x w (x 3)."""
+        return not self.roughness or float(np.median(rises(rgb, self.tones)[place])) > ROUGH * self.roughness
 
     def light(self) -> NDArray[np.float32]:
         """h x w, grey levels of its darkest channel."""
         darkest = np.minimum(np.minimum(self.tones[..., 0], self.tones[..., 1]), self.tones[..., 2])
         return np.exp(darkest) - np.float32(1)
 
-    def following(self, rgb: NDArray[np.uint8], known: NDArray[np.bool_]) -> "GroundColour":
+    def following(self, rgb: NDArray[np.uint8], known: NDArray[np.bool_], nearby: float = NEARBY) -> "GroundColour":
         """The same ground, its tones corrected by what is known of them nearby.
 
         Args:
             rgb: h x w x 3, uint8.
             known: h x w, where it is ground for sure.
+            nearby: half side of the windows over which these are averaged, as a share of the longer side.
         """
         import cv2
 
-        side = 2 * round(NEARBY * max(known.shape)) + 1
+        side = 2 * round(nearby * max(known.shape)) + 1
         weight = known.astype(np.float32)[..., None]
-        offset = (_tones(rgb) - self.tones) * weight
+        offset = (tones_of(rgb) - self.tones) * weight
         sums = np.dstack([offset, weight])
         for _ in range(2):
             sums = np.asarray(cv2.blur(sums, (side, side)), np.float32)
@@ -95,7 +103,8 @@ def fit_ground(rgb: NDArray[np.uint8], product: NDArray[np.float32]) -> GroundCo
     """The ground around a product; None where there is too little of it, or where it is dark or uneven.
 
     Its light is a second-order surface in the logarithm of each channel, fitted to the product's neighbourhood by
-    reweighted least squares, so that neither shadows nor things on the ground count.
+    reweighted least squares, so that neither shadows nor things on the ground count. Where two grounds meet at a line
+    and are far more even each, each has its own. What varies in brightness alone has a texture.
 
     Args:
         rgb: h x w x 3, uint8, a small copy of the photo with little noise.
@@ -111,59 +120,28 @@ def fit_ground(rgb: NDArray[np.uint8], product: NDArray[np.float32]) -> GroundCo
     if clear.mean() < LEAST_GROUND or near.size < LEAST_SAMPLE or rgb.reshape(-1, 3)[near].mean() < DARKEST:
         return None
     sample = near[:: max(1, near.size // 20_000)]
-    height, width = product.shape
-    rows, columns = np.divmod(sample, width)
-    y, x = np.linspace(-1, 1, height, dtype=np.float32), np.linspace(-1, 1, width, dtype=np.float32)
-    terms = _terms(y[rows], x[columns])
-    seen = rgb.reshape(-1, 3)[sample]
-    surface = _robust_fit(terms.astype(np.float64), np.log(seen + np.float64(1))).astype(np.float32)
-    bounds: list[float] = []
-    for difference, (least, most, limit) in zip(_differences(seen, terms @ surface), (BRIGHTNESS, TINT), strict=True):
-        bound = SPREADS * 1.4826 * float(np.median(np.abs(difference)))
-        if bound > limit:
-            return None
-        bounds.append(min(max(bound, least), most))
-    return GroundColour(_spread(surface, y, x), *bounds)
+    rows, columns = np.divmod(sample, product.shape[1])
+    y, x = _grid(product.shape)
+    seen, terms = rgb.reshape(-1, 3)[sample], terms_of(y[rows], x[columns])
+    one = fit_surface(seen, terms)
+    if not one.is_plain():
+        line = meeting_line(np.log(seen + np.float64(1)), rows, columns, product.shape)
+        parted = None if line is None else fit_parts(seen, terms, line.side(rows, columns) > 0)
+        if line is not None and parted is not None and parted.is_evener(one):
+            lighter, darker = (over_grid(fit.surface, y, x) for fit in parted)
+            down, across = np.ogrid[: product.shape[0], : product.shape[1]]
+            side = line.side(down, across)
+            tones = edge_between(np.where((side > 0)[..., None], lighter, darker), tones_of(rgb), side, clear)
+            return GroundColour(tones, *np.max([fit.bounds() for fit in parted], axis=0).tolist())
+    if one.is_even():
+        return GroundColour(over_grid(one.surface, y, x), *one.bounds())
+    if one.is_textured():
+        tones = over_grid(one.surface, y, x)
+        return GroundColour(tones, *one.spreads, float(np.median(rises(rgb, tones).ravel()[near])))
+    return None
 
 
-def _differences(rgb: NDArray[np.uint8], tones: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Of brightness (below 0 where it is darker), and of the channel that differs most from it; natural logarithm."""
-    import cv2
-
-    offset = (_tones(rgb) - tones).reshape(1, -1, 3)
-    brightness = np.asarray(cv2.transform(offset, np.full((1, 3), 1 / 3, np.float32)), np.float32)
-    rest = np.abs(np.asarray(cv2.transform(offset, np.eye(3, dtype=np.float32) - np.float32(1 / 3)), np.float32))
-    return brightness.reshape(tones.shape[:-1]), greatest_of(rest).reshape(tones.shape[:-1])
-
-
-def _terms(y: NDArray[np.float32], x: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Of a second-order surface, in the last axis; coordinates from -1 to 1."""
-    return np.stack([np.ones_like(x), x, y, x * y, x * x, y * y], -1)
-
-
-def _spread(surface: NDArray[np.float32], y: NDArray[np.float32], x: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The surface with these coefficients (terms x channels) over a grid: h x w x channels."""
-    down, across = (np.stack([np.ones_like(axis), axis, axis * axis]) for axis in (y, x))
-    planes = [
-        down.T @ np.array([[one, by_x, by_xx], [by_y, by_xy, 0], [by_yy, 0, 0]], np.float32) @ across
-        for one, by_x, by_y, by_xy, by_xx, by_yy in surface.T
-    ]
-    return np.stack(planes, -1)
-
-
-def _tones(rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
-    import cv2
-
-    return np.asarray(cv2.LUT(rgb, TONE), np.float32)
-
-
-def _robust_fit(terms: NDArray[np.float64], values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Coefficients, terms x channels."""
-    weight = np.ones(len(terms))
-    surface = np.zeros((terms.shape[1], values.shape[1]))
-    for _ in range(12):
-        weighted = terms.T * weight
-        surface = np.linalg.lstsq(weighted @ terms, weighted @ values, rcond=None)[0]
-        rest = greatest_of(np.abs(terms @ surface - values))
-        weight = 1 / (1 + (rest / max(2 * float(np.median(rest)), 0.004)) ** 2) ** 2
-    return surface
+def _grid(shape: tuple[int, ...]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Coordinates of rows and columns, -1 to 1."""
+    height, width = shape
+    return np.linspace(-1, 1, height, dtype=np.float32), np.linspace(-1, 1, width, dtype=np.float32)

@@ -3,13 +3,17 @@
 Small networks paint a wheel as a disc, and are certain of it. The photo knows better; see `see_through.py`.
 """
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from imgflow.stages.matte.ground_colour import GroundColour, fit_ground
-from imgflow.stages.matte.see_through import BEYOND, CLEAR, FRAME, Surroundings, measure_place
+from imgflow.stages.matte.morphology import disc, opened
+from imgflow.stages.matte.one_colour import identical_ground
+from imgflow.stages.matte.see_through import BEYOND, CLEAR, FRAME, Place, Surroundings, measure_place
+from imgflow.stages.matte.shaded_ground import shaded_ground
 from imgflow.stages.matte.trimap import BACKGROUND
 from imgflow.stages.sizes import scaled_size
 
@@ -37,21 +41,12 @@ CONTAGIOUS = 0.3
 MOST_UNDECIDED = 0.25
 """Undecided pixels for each of the product from which on it is the product that the segmenter half sees."""
 
-ONE_COLOUR, ALL_ALIKE = 2, 0.6
-"""Levels from its median, and share of the ground within them, from which on a ground is of one colour (a studio's
-white, or a cutout on white)."""
-
-SPARSE = 4
-"""Every so many pixels along both axes the ground is looked at for that."""
-
-BLURRED = 16
-"""Levels within which compression leaves that colour beside an edge."""
-
-HALF_SURE = 0.93
-"""Mean belief in an area of exactly that colour up to which it is ground; the segmenter knows white products better."""
-
 ROUNDS = 3
 """Times that the ground's colour in a crossed opening is corrected by what was found to be ground there."""
+
+CLOSE = 0.005
+"""Half side of the windows over which the tones of ground in a soft shadow are averaged, as a share of the longer
+side."""
 
 CERTAIN_GROUND = 0.05
 """Value of the mask below which a pixel is ground around the product."""
@@ -107,83 +102,96 @@ def find_openings(rgb: NDArray[np.uint8], mask: NDArray[np.float32], belief: NDA
     if ground is None:
         return None
     certainty = np.asarray(cv2.resize(belief, size, interpolation=cv2.INTER_AREA), np.float32)
-    cells = np.zeros(product.shape, np.uint8)
-    crossed = lit = np.zeros(product.shape, np.bool_)
+    cells, crossed = np.zeros(product.shape, np.uint8), np.zeros(product.shape, np.uint8)
+    inside, half_seen = product >= 0.5, _is_half_seen(product)
+    usual = float(np.quantile(certainty[inside], 0.9)) if inside.any() else 1.0
     looked_at = 0
     distances = ground.distance_in_shade(smooth, SHADES)
-    for shade, away in zip(SHADES, distances, strict=True):
-        alike = _opened((product >= 0.5) & (away < 1))
+    for away in distances:
+        alike = opened(inside & (away < 1))
         if np.count_nonzero(alike) < looked_at + SMALLEST * alike.size:
             continue
         looked_at = np.count_nonzero(alike)
-        here, hulls = _cells(ground, away, alike, product, certainty, lit)
-        cells |= here
-        crossed = crossed | hulls
-        if shade == 0:
-            lit = hulls
+        known = crossed.copy()
+        for window, own, hull, place in _places(ground, smooth, away, alike, product, certainty):
+            if place.is_crossed():
+                cv2.fillConvexPoly(crossed, hull, 1)
+            # What crosses a known opening may pass for ground in the shade: there, ground must be reached softly.
+            if not known[window][own > 0].any() and _is_open(place, ground, usual, half_seen=half_seen):
+                cells[window] |= own
+    hulls = (crossed > 0) & inside
     is_shaded = bool(cells[distances[0] >= 1].any())
-    cells |= _identical(small, product, certainty)
-    if not _is_half_seen(product):
+    cells |= identical_ground(
+        small, product < CERTAIN_GROUND, certainty, SMALLEST * product.size, round(WIDE * max(product.shape))
+    )
+    if not half_seen and not ground.roughness:
         cells |= _doubted(ground, smooth, product)
     if not cells.any():
         return None
-    for _ in range(ROUNDS if crossed.any() else int(is_shaded)):
+    for _ in range(ROUNDS if hulls.any() else int(is_shaded)):
         ground = ground.following(smooth, (cells > 0) | (product < CERTAIN_GROUND))
-        cells |= _opened(crossed & (ground.distance(smooth) < 1))
+        cells |= opened(hulls & (ground.distance(smooth) < 1))
+    if hulls.any():
+        shaded = shaded_ground(ground, smooth, cells, hulls, scale)
+        if (shaded > cells).any():
+            cells |= shaded
+            ground = ground.following(smooth, cells > 0, CLOSE)
     away = ground.distance(small)  # the median takes away noise, and thin spokes with it
     alpha = np.asarray(np.clip((away - 1) / (CLEAR - 1), 0, 1), np.float32)
-    alpha[cv2.dilate(cells, _disc(FRAME)) == 0] = 1
+    alpha[cv2.dilate(cells, disc(FRAME)) == 0] = 1
     sure = cells & (away < THIN)
     return Openings(alpha, np.asarray(cv2.distanceTransform(sure, cv2.DIST_L2, 3), np.float32))
 
 
-def _cells(
+def _is_open(place: Place, ground: GroundColour, usual: float, *, half_seen: bool) -> bool:
+    """Whether the ground is seen at a place; on a textured one, what is not crossed tells too little."""
+    if place.is_crossed() or ground.roughness:
+        return place.is_crossed()
+    return place.is_doubted(usual) or (place.is_unlikely(usual) and not half_seen)
+
+
+def _places(
     ground: GroundColour,
+    rgb: NDArray[np.uint8],
     away: NDArray[np.float32],
     candidates: NDArray[np.uint8],
     product: NDArray[np.float32],
     certainty: NDArray[np.float32],
-    lit: NDArray[np.bool_],
-) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
-    """1 on ground that is seen through an opening; and the hulls of the openings that things cross.
+) -> Iterator[tuple[tuple[slice, slice], NDArray[np.uint8], NDArray[np.int32], Place]]:
+    """Places inside the product that have the ground's colour and texture: where, 1 on what has it there, the convex
+    hull of that with what crosses it, and figures.
 
     Args:
         ground: behind the product.
+        rgb: h x w x 3, uint8.
         away: h x w, from its colour, 1 being the bound.
         candidates: h x w, 1 where it may be seen.
         product: h x w, 0 to 1.
         certainty: h x w, 0 to 1.
-        lit: h x w, crossed openings that are known already: what crosses them may pass for ground in the shade.
     """
     import cv2
 
-    cells, crossed = np.zeros(away.shape, np.uint8), np.zeros(away.shape, np.uint8)
     inside = product >= 0.5
     least = SMALLEST * away.size
     clearly = (inside & (away > CLEAR)).astype(np.uint8)
     doubtful = inside & (away >= 1) & (cv2.dilate(clearly, np.ones((3, 3), np.uint8)) == 0)
-    everywhere = Surroundings(inside, doubtful, cv2.dilate(clearly, _disc(FRAME)) > 0, certainty, ground.light())
+    everywhere = Surroundings(inside, doubtful, cv2.dilate(clearly, disc(FRAME)) > 0, certainty, ground.light())
     span = max(2, round(SPAN * max(away.shape)))
     margin = round(BEYOND * max(away.shape)) + 1
-    usual, half_seen = float(np.quantile(certainty[inside], 0.9)), _is_half_seen(product)
-    joined = cv2.morphologyEx(candidates, cv2.MORPH_CLOSE, _disc(span))
+    joined = cv2.morphologyEx(candidates, cv2.MORPH_CLOSE, disc(span))
     count, labels, stats, _ = cv2.connectedComponentsWithStats(joined, connectivity=8)
     for label in range(1, count):
         left, top, width, height, area = (int(value) for value in stats[label])
         if area < least:
             continue
-        window = np.s_[max(top - margin, 0) : top + height + margin, max(left - margin, 0) : left + width + margin]
+        first = np.array([max(left - margin, 0), max(top - margin, 0)])
+        window = np.s_[first[1] : top + height + margin, first[0] : left + width + margin]
         whole = (labels[window] == label).astype(np.uint8)
         own = candidates[window] & whole
-        if own.sum() < least or lit[window][own > 0].any():
+        if own.sum() < least or not ground.part(window).is_as_rough(rgb[window], own > 0):
             continue
         place = measure_place(own, whole, everywhere.part(window), span, away.shape)
-        if place.is_crossed() or place.is_doubted(usual) or (place.is_unlikely(usual) and not half_seen):
-            cells[window] |= own
-        if place.is_crossed():
-            points = cv2.findNonZero((labels == label).astype(np.uint8))
-            cv2.fillConvexPoly(crossed, cv2.convexHull(points), 1)
-    return cells, (crossed > 0) & inside
+        yield window, own, np.asarray(cv2.convexHull(cv2.findNonZero(whole)) + first, np.int32), place
 
 
 def _undecided(product: NDArray[np.float32]) -> NDArray[np.bool_]:
@@ -205,59 +213,14 @@ def _doubted(ground: GroundColour, rgb: NDArray[np.uint8], product: NDArray[np.f
 
     undecided = _undecided(product).view(np.uint8)
     reach = round(WIDE * max(product.shape))
-    hearts = cv2.erode(undecided, _disc(reach))
-    wide = np.asarray(cv2.dilate(hearts, _disc(2 * reach)), np.uint8) & undecided
+    hearts = cv2.erode(undecided, disc(reach))
+    wide = np.asarray(cv2.dilate(hearts, disc(2 * reach)), np.uint8) & undecided
     if not wide.any():
         return wide
-    alike = _opened((product > 0.25) & (ground.distance(rgb) < 1))
+    alike = opened((product > 0.25) & (ground.distance(rgb) < 1))
     doubted = alike & wide
     count, found = cv2.connectedComponents(alike, connectivity=4)
     labels = np.asarray(found, np.intp)
     areas, doubts = (np.bincount(labels.ravel(), each, count) for each in (alike.ravel(), doubted.ravel()))
     whole = doubts > CONTAGIOUS * np.maximum(areas, 1)
     return doubted | (alike & whole[labels])
-
-
-def _identical(
-    rgb: NDArray[np.uint8], product: NDArray[np.float32], certainty: NDArray[np.float32]
-) -> NDArray[np.uint8]:
-    """1 where a ground of one colour shows that very colour in the product, and the segmenter is not sure of it; and
-    beside it, where compression has blurred that colour.
-    """
-    import cv2
-
-    outside = product < CERTAIN_GROUND
-    sample = rgb[::SPARSE, ::SPARSE][outside[::SPARSE, ::SPARSE]]
-    if not len(sample):
-        return np.zeros(product.shape, np.uint8)
-    colour = np.median(sample, axis=0)
-    if (np.abs(sample - colour) <= ONE_COLOUR).all(1).mean() < ALL_ALIKE:
-        return np.zeros(product.shape, np.uint8)
-    same = _within(rgb, colour, ONE_COLOUR)
-    count, found = cv2.connectedComponents(_opened(same & ~outside), connectivity=4)
-    labels = np.asarray(found, np.intp)
-    areas, beliefs = np.bincount(labels.ravel(), None, count), np.bincount(labels.ravel(), certainty.ravel(), count)
-    chosen = (areas >= SMALLEST * product.size) & (beliefs < HALF_SURE * areas)
-    chosen[0] = False
-    cells = chosen[labels].astype(np.uint8)
-    around = np.asarray(cv2.dilate(cells, _disc(round(WIDE * max(product.shape)))), np.uint8)
-    return cells | (around & _opened(_within(rgb, colour, BLURRED)))
-
-
-def _within(rgb: NDArray[np.uint8], colour: NDArray[np.float64], levels: int) -> NDArray[np.bool_]:
-    import cv2
-
-    low, high = (tuple(float(level) for level in np.clip(colour + by, 0, 255)) for by in (-levels, levels))
-    return np.asarray(cv2.inRange(rgb, low, high)) > 0
-
-
-def _opened(mask: NDArray[np.bool_]) -> NDArray[np.uint8]:
-    import cv2
-
-    return np.asarray(cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8)), np.uint8)
-
-
-def _disc(radius: int) -> NDArray[np.uint8]:
-    import cv2
-
-    return np.asarray(cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1,) * 2), np.uint8)
