@@ -88,7 +88,7 @@ class DenoiseConfig(StageConfig):
 class ShadowConfig(StageConfig):
     """Cast-shadow removal. Only the ground changes, except with `retinex`."""
 
-    code_version: ClassVar[str] = "9"
+    code_version: ClassVar[str] = "10"
 
     method: Literal["background_gain", "retinex"] = Field(
         default="background_gain",

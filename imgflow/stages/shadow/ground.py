@@ -115,9 +115,7 @@ def find_ground(rgb: NDArray[np.uint8], likely: NDArray[np.float32], config: Sha
     return Ground(lift, light.tones - gain, edge, texture, details=details)
 
 
-def _fit(
-    light: Light, gain: NDArray[np.float32], clear: NDArray[np.bool_], beyond: NDArray[np.bool_]
-) -> float:
+def _fit(light: Light, gain: NDArray[np.float32], clear: NDArray[np.bool_], beyond: NDArray[np.bool_]) -> float:
     """Share of the clear ground beside and below the product's lowest quarter that is lit, or in the shadow."""
     import cv2
 

@@ -17,9 +17,9 @@ ROWS = 2
 """Rows of the small copy that are taken together."""
 
 STEEPEST, RISES = 0.15, 25
-"""Rise per width, on either side of level (8 degrees), up to which lines are looked for; and how many rises are tried."""
+"""Rise per width, on either side of level (8 degrees), up to which lines are looked for; and how many are tried."""
 
-GAPS = 0.0026, 0.006, 0.012, 0.02
+GAPS = 0.0026, 0.006, 0.012
 """Half widths of the change, as shares of the longer side, tried one after the other: what is behind the product is
 often out of focus."""
 
@@ -37,7 +37,8 @@ LIKE = 0.5
 """Share of the line's mean step that a piece must have to show the line; the inverse is the most."""
 
 SHOWN, LEAST_PIECES = 0.9, 3
-"""Share of the pieces beside the product, on either side of it, that must show the line; and how many they must be."""
+"""Share of the pieces left of the product's middle, and of those right of it, that must show the line where the product
+does not hide it; and how many there must be on either side."""
 
 ABOUT = 4
 """Half widths of the change, above and below, in which the same line is found again."""
@@ -79,13 +80,13 @@ def beyond_ground(tones: NDArray[np.float32], clear: NDArray[np.bool_]) -> NDArr
     height, width = clear.shape
     rows, columns = np.flatnonzero((~clear).any(1)) / ROWS, np.flatnonzero((~clear).any(0)) / width
     foot, end, at = (rows[0] + 3 * rows[-1]) / 4, rows[-1], (columns[0] + columns[-1] - 1) / 2
-    left, right = int(columns[0] * PIECES), int(columns[-1] * PIECES) + 1
+    centre = round((at + 0.5) * PIECES)
     y, x = np.arange(height)[:, None] / ROWS, (np.arange(width) + 0.5) / width - 0.5
     pieces = _pieces(tones, clear)
     behind, before = np.zeros(clear.shape, bool), np.zeros(clear.shape, bool)
     for gap in GAPS:
         half = max(1, round(gap * max(clear.shape) / ROWS))
-        lines = _not_alone(_sure_lines(_steps(pieces, half), left, right, int(foot), STEEPEST * width / ROWS), half)
+        lines = _not_alone(_sure_lines(_steps(pieces, half), centre, int(foot), STEEPEST * width / ROWS), half)
         above = lines.level + at * lines.rise < foot
         below = lines.level - np.abs(lines.rise) / 2 > end
         if above.any() and not behind.any():
@@ -124,12 +125,12 @@ def _steps(pieces: NDArray[np.float32], half: int) -> _Steps:
     return _Steps(near.astype(np.float32), wide.astype(np.float32), is_below & is_above)
 
 
-def _sure_lines(steps: _Steps, left: int, right: int, foot: int, widest: float) -> _Lines:
+def _sure_lines(steps: _Steps, centre: int, foot: int, widest: float) -> _Lines:
     """The lines that are sure.
 
     Args:
         steps: over one gap.
-        left, right: the product's first piece, and the first beyond it.
+        centre: first piece right of the product's middle.
         foot: row a quarter above the product's lower end.
         widest: rise that a line may have, rows.
     """
@@ -150,7 +151,7 @@ def _sure_lines(steps: _Steps, left: int, right: int, foot: int, widest: float) 
         shows = there * ((share > LIKE) & (share < 1 / LIKE))
         farther = np.einsum("lpc,lp,lc->l", wide[at], there, mean) / count
         sure = (3 * step**2 > SHARP * farther) & (farther > STAYS * 3 * step**2)
-        for side in (slice(0, left), slice(right, PIECES)):
+        for side in (slice(0, centre), slice(centre, PIECES)):
             many = there[:, side].sum(1)
             sure &= (many >= LEAST_PIECES) & (shows[:, side].sum(1) >= SHOWN * many)
         found.append(np.stack([strong[sure], np.full(int(sure.sum()), rise), step[sure]]).astype(np.float32))
