@@ -103,7 +103,7 @@ def _pieces(tones: NDArray[np.float32], clear: NDArray[np.bool_]) -> NDArray[np.
     import cv2
 
     weighted = np.dstack([tones * clear[..., None], clear.astype(np.float32)])
-    size = (PIECES, len(clear) // ROWS)
+    size = (PIECES, max(1, len(clear) // ROWS))
     return np.asarray(cv2.resize(weighted, size, interpolation=cv2.INTER_AREA), np.float32)
 
 
@@ -145,7 +145,7 @@ def _sure_lines(steps: _Steps, centre: int, foot: int, widest: float) -> _Lines:
         count = np.maximum(there.sum(1), 1)
         mean = np.einsum("lpc,lp->lc", near[at], there) / count[:, None]
         step = np.sqrt(np.square(mean).mean(1))
-        strong = np.flatnonzero(step > max(LEAST_STEP, BEYOND_GRAIN * float(np.median(step[foot:]))))
+        strong = np.flatnonzero(step > max(LEAST_STEP, BEYOND_GRAIN * float(np.median(step[min(foot, height - 1) :]))))
         at, there, count, mean, step = at[strong], there[strong], count[strong], mean[strong], step[strong]
         share = np.einsum("lpc,lc->lp", near[at], mean) / (3 * step**2)[:, None]
         shows = there * ((share > LIKE) & (share < 1 / LIKE))
