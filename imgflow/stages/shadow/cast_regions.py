@@ -66,6 +66,8 @@ class Darkness(NamedTuple):
     """h x w, all that may be product."""
     beside: NDArray[np.bool_]
     """h x w, so near to it that a shadow may begin there."""
+    beyond: NDArray[np.bool_]
+    """h x w, not the ground on which the product stands: that a shadow goes on there says nothing."""
     outside: NDArray[np.bool_]
     """h x w, on the ground's side of the product's edge."""
     plain: NDArray[np.bool_]
@@ -127,7 +129,7 @@ def _bordered(
 
     side = 2 * radius + 1
     count = cv2.boxFilter(mine.astype(np.float32), -1, (side, side), normalize=False, borderType=cv2.BORDER_CONSTANT)
-    around = (np.asarray(count) > 0.5) & ~mine & ~dark.beside[rows, columns]
+    around = (np.asarray(count) > 0.5) & ~mine & ~(dark.beside | dark.beyond)[rows, columns]
     return float(lit[rows, columns][around].mean()) if around.any() else 1.0
 
 

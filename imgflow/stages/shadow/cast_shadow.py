@@ -41,7 +41,9 @@ TOUCHES = 0.02
 """How near to what the segmenter is sure of a shadow must begin, as a share of the longer side."""
 
 
-def find_shadow(likely: NDArray[np.float32], light: Light, edge: ProductEdge) -> NDArray[np.float32]:
+def find_shadow(
+    likely: NDArray[np.float32], light: Light, edge: ProductEdge, beyond: NDArray[np.bool_]
+) -> NDArray[np.float32]:
     """Measures the shadow that begins at the product: h x w x 3, natural logarithm of what gives each channel its light
     back, 0 or more.
 
@@ -49,6 +51,7 @@ def find_shadow(likely: NDArray[np.float32], light: Light, edge: ProductEdge) ->
         likely: h x w, 0 to 1, the segmenter's answer.
         light: on the ground.
         edge: the product's.
+        beyond: h x w, what is not the ground on which the product stands.
     """
     import cv2
 
@@ -68,7 +71,7 @@ def find_shadow(likely: NDArray[np.float32], light: Light, edge: ProductEdge) ->
     beside = away < TOUCHES
     level = _unevenness(darkness, light, edge.ground & (away > FAR), beside, outside)
     lit = light.lit | (edge.ground & (np.abs(darkness) < max(level, light.tolerance)))
-    dark = Darkness(darkness, level, product, beside, outside, plain, lit, rough, usual, light.middle)
+    dark = Darkness(darkness, level, product, beside, beyond, outside, plain, lit, rough, usual, light.middle)
     kept = cast_regions(dark, narrow)
     sure = np.clip(darkness / level - 1, 0, 1)
     return np.maximum(gain, 0) * (sure * kept)[..., None]

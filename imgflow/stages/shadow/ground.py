@@ -10,6 +10,7 @@ from imgflow.recipe import ShadowConfig
 from imgflow.stages.colour import greatest_of, mean_of
 from imgflow.stages.shadow.cast_shadow import find_shadow
 from imgflow.stages.shadow.ground_light import Light, measure_light
+from imgflow.stages.shadow.horizon import beyond_ground
 from imgflow.stages.shadow.product_edge import ProductEdge, doubt, edge_of, follow_ground
 from imgflow.stages.shadow.product_foot import find_foot
 from imgflow.stages.shadow.things import without_things
@@ -88,13 +89,16 @@ def find_ground(rgb: NDArray[np.uint8], likely: NDArray[np.float32], config: Sha
         return Ground(reason="the product fills the photo")
     if clear.all():
         return Ground(reason="no product is seen")
-    light = measure_light(np.log(colours + 1), clear)
+    tones = np.log(colours + 1)
+    beyond = beyond_ground(tones, clear)
+    ground &= ~beyond
+    light = measure_light(tones, clear, beyond)
     if float(np.exp(light.tones[light.lit]).mean() if light.lit.any() else 0.0) < DARKEST:
         return Ground(reason="the backdrop is dark")
     foot = find_foot(likely, light, ground)
-    edge = edge_of(without_things(likely, light, ground & ~foot, clear), colours)
-    gain = find_shadow(np.where(foot, np.float32(1), likely), light, edge)
-    fit = _fit(light, gain, clear)
+    edge = edge_of(without_things(likely, light, ground & ~foot, clear & ~beyond), colours)
+    gain = find_shadow(np.where(foot, np.float32(1), likely), light, edge, beyond)
+    fit = _fit(light, gain, clear, beyond)
     gain *= _surely_ground(likely, edge, light.tones - gain)[..., None]
     share = float(((mean_of(gain) > SHADOW) & edge.ground).mean())
     details: dict[str, Any] = {"ground_fit": round(fit, 3), "shadow_share": round(share, 4)}
@@ -102,7 +106,7 @@ def find_ground(rgb: NDArray[np.uint8], likely: NDArray[np.float32], config: Sha
         return Ground(reason="the surroundings are not one smooth ground", details=details)
     lift = np.zeros_like(gain)
     if share >= LEAST_SHADOW:
-        lift += config.strength * gain * _away_from_contact(edge, config.keep_contact)[..., None]
+        lift += config.strength * gain * _away_from_contact(edge, beyond, config.keep_contact)[..., None]
     if config.even_light > 0:
         lift += config.even_light * _evening(light, gain)
     if not lift.any():
@@ -111,12 +115,12 @@ def find_ground(rgb: NDArray[np.uint8], likely: NDArray[np.float32], config: Sha
     return Ground(lift, light.tones - gain, edge, texture, details=details)
 
 
-def _fit(light: Light, gain: NDArray[np.float32], clear: NDArray[np.bool_]) -> float:
+def _fit(light: Light, gain: NDArray[np.float32], clear: NDArray[np.bool_], beyond: NDArray[np.bool_]) -> float:
     """Share of the clear ground beside and below the product's lowest quarter that is lit, or in the shadow."""
     import cv2
 
     distance = np.asarray(cv2.distanceTransform(clear.astype(np.uint8), cv2.DIST_L2, 3))
-    near = clear & (distance < NEAR * max(clear.shape))
+    near = clear & ~beyond & (distance < NEAR * max(clear.shape))
     near[: light.foot] = False
     return float((light.lit | (mean_of(gain) > 0))[near].mean()) if near.any() else 0.0
 
@@ -145,13 +149,13 @@ def _surely_ground(likely: NDArray[np.float32], edge: ProductEdge, shaded: NDArr
     return result
 
 
-def _away_from_contact(edge: ProductEdge, keep: float) -> NDArray[np.float32]:
+def _away_from_contact(edge: ProductEdge, beyond: NDArray[np.bool_], keep: float) -> NDArray[np.float32]:
     """h x w: share of the shadow that is not kept for being at the product."""
     import cv2
 
     if keep == 0:
         return np.ones(edge.ground.shape, np.float32)
-    distance = np.asarray(cv2.distanceTransform((edge.away > 0).astype(np.uint8), cv2.DIST_L2, 3))
+    distance = np.asarray(cv2.distanceTransform(((edge.away > 0) | beyond).astype(np.uint8), cv2.DIST_L2, 3))
     return (1 - keep * np.exp(-((distance / (CONTACT * max(distance.shape))) ** 2))).astype(np.float32)
 
 

@@ -53,20 +53,22 @@ class Light(NamedTuple):
     and where none is seen may have to be."""
 
 
-def measure_light(tones: NDArray[np.float32], clear: NDArray[np.bool_]) -> Light:
+def measure_light(tones: NDArray[np.float32], clear: NDArray[np.bool_], beyond: NDArray[np.bool_]) -> Light:
     """A second-order surface in the logarithm of each channel, free to bend once more above the product's middle, where
     a sweep turns into its wall and no shadow lies; fitted by reweighted least squares that take what is darker than the
     surface for shadow. Then a smooth correction from the ground that is lit.
 
     Args:
         tones: h x w x 3, natural logarithm of grey levels plus 1.
-        clear: h x w, what is not the product, nor at its edge. There must be some.
+        clear: h x w, what is not the product, nor at its edge.
+        beyond: h x w, what is not the ground either. Some clear ground must be left.
     """
     import cv2
 
-    longer, middle = max(clear.shape), _row_down(clear, 2)
-    smooth = _within(tones, clear, TEXTURE * longer)
+    longer, middle, foot = max(clear.shape), _row_down(clear, 2), _row_down(clear, 3)
     away = np.asarray(cv2.distanceTransform(clear.astype(np.uint8), cv2.DIST_L2, 3), np.float32)
+    clear = clear & ~beyond
+    smooth = _within(tones, clear, TEXTURE * longer)
     fitted, spread = _fit(smooth, clear, _importance(away, middle), middle)
     surface, tolerance = fitted, _tolerance(spread)
     for sigma in CORRECTIONS:
@@ -82,7 +84,7 @@ def measure_light(tones: NDArray[np.float32], clear: NDArray[np.bool_]) -> Light
     near = lit & (away < NEIGHBOURHOOD * longer)
     near[:middle] = False
     corrected = float(np.sqrt(np.square(mean_of(surface - fitted)[near]).mean())) if near.any() else 0.0
-    return Light(surface, surface - tones, lit, tolerance, middle, _row_down(clear, 3), corrected)
+    return Light(surface, surface - tones, lit, tolerance, middle, foot, corrected)
 
 
 def _row_down(clear: NDArray[np.bool_], quarters: int) -> int:
