@@ -14,9 +14,9 @@ def warm_up() -> None:
     from imgflow.photos.picture import Picture
     from imgflow.stages.denoise.noise_level import NOISELESS
     from imgflow.stages.denoise.shrinkage import without_noise
-    from imgflow.stages.matte.closed_form import solve_alpha
-    from imgflow.stages.matte.firm_edges import firm_edges
-    from imgflow.stages.matte.foreground import clean_colours
+    from imgflow.stages.matte.closed_form.solve import solve_alpha
+    from imgflow.stages.matte.edges.firm_edges import firm_edges
+    from imgflow.stages.matte.edges.foreground import clean_colours
     from imgflow.stages.matte.trimap import clean_mask
     from imgflow.stages.shadow.ground_kernel import FIELDS, THING, TONE, lift_rows
 

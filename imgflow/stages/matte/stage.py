@@ -11,13 +11,13 @@ from imgflow.models.base import AlphaMatter, Segmenter
 from imgflow.photos.picture import Picture
 from imgflow.recipe import MatteConfig
 from imgflow.stages.base import StageOutput
-from imgflow.stages.matte.closed_form import solve_alpha
-from imgflow.stages.matte.doubts import decide_doubts
-from imgflow.stages.matte.firm_edges import firm_edges
-from imgflow.stages.matte.foreground import clean_colours
+from imgflow.stages.matte.closed_form.solve import solve_alpha
+from imgflow.stages.matte.edges.firm_edges import firm_edges
+from imgflow.stages.matte.edges.foreground import clean_colours
 from imgflow.stages.matte.guided_upsampling import enlarge_alpha
-from imgflow.stages.matte.openings import Openings, find_openings
-from imgflow.stages.matte.product import find_product
+from imgflow.stages.matte.looks.doubts import decide_doubts
+from imgflow.stages.matte.looks.product import find_product
+from imgflow.stages.matte.openings.find import Openings, find_openings
 from imgflow.stages.matte.trimap import UNKNOWN, clean_mask, trimap
 from imgflow.stages.sizes import SHOWN_SIDE, at_most_pixels, at_most_side, enlarged
 

@@ -111,7 +111,7 @@ def _literal_matte(task: Task) -> Way:
 
 
 def _solve(task: Task) -> Way:
-    from imgflow.stages.matte.closed_form import solve_alpha
+    from imgflow.stages.matte.closed_form.solve import solve_alpha
 
     def run(given: Input) -> NDArray[Any]:
         guess = given["mask"].astype(np.float32) / 255
@@ -121,7 +121,7 @@ def _solve(task: Task) -> Way:
 
 
 def _solve_firmly(task: Task) -> Way:
-    from imgflow.stages.matte.firm_edges import firm_edges
+    from imgflow.stages.matte.edges.firm_edges import firm_edges
 
     solve = _solve(task)
     return lambda given: firm_edges(given["photo"], given["trimap"], np.asarray(solve(given)))
@@ -137,7 +137,7 @@ def _literal_solve(task: Task) -> Way:
 
 
 def _colours(task: Task) -> Way:
-    from imgflow.stages.matte.foreground import clean_colours
+    from imgflow.stages.matte.edges.foreground import clean_colours
 
     return lambda given: clean_colours(given["photo"], given["alpha"])
 

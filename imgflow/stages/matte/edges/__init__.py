@@ -1,0 +1,1 @@
+"""What is done at the edge once alpha is solved: firm edges without haze, and the product's own colours."""

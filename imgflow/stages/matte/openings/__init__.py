@@ -1,0 +1,1 @@
+"""Ground that is seen through the product: wheels, loops, handles."""
