@@ -16,6 +16,7 @@ from imgflow.samples import SCENES
 from imgflow_tests.benchmarks.frame import Options, Row
 from imgflow_tests.benchmarks.merit import Floats, edge_error, iou, sad
 from imgflow_tests.benchmarks.pictures.bench import Bench, bench, mean, timing
+from imgflow_tests.benchmarks.pictures.drawn import PRODUCTS, drawn, on_every_ground
 from imgflow_tests.benchmarks.pictures.inputs import LARGE, matte_pairs, scenes
 from imgflow_tests.benchmarks.rembg_program import Rembg, install_rembg
 
@@ -23,10 +24,11 @@ OURS, RAW, LITERAL = "matte", "matte, raw mask", "matte, literal"
 LABELS = {OURS: "", RAW: "raw ", LITERAL: "literal "}
 
 QUICK_SCENES = ("bicycle", "mug", "tumbler", "scissors")
+QUICK_DRAWN = ("wheel-grey", "chair-blue", "mug-wood")
 
 
 def rows(options: Options) -> Iterator[Row]:
-    """Rendered scenes in all sizes, then real photos with masks or alpha, where they are present."""
+    """Rendered scenes in all sizes, drawings, then real photos with masks or alpha, where they are present."""
     with bench(options) as prepared:
         if prepared.model is None:
             return
@@ -35,6 +37,7 @@ def rows(options: Options) -> Iterator[Row]:
         for megapixels, names in _sizes(options).items():
             files = scenes(prepared.scratch / f"{megapixels}", megapixels, names)
             yield _row(prepared, f"{len(files)} scenes of {megapixels} MP", files, rembg)
+        yield _drawn_row(prepared, QUICK_DRAWN if options.quick else on_every_ground(PRODUCTS))
         pairs = matte_pairs(prepared.scratch / "photos")
         if options.quick:
             pairs = pairs[:: max(1, len(pairs) // 3)]
@@ -69,6 +72,22 @@ def _row(prepared: Bench, name: str, files: Sequence[Path], rembg: Rembg | None)
         if label:
             figures[f"worse than {label.strip()}"] = told[""].worse_than(theirs)
     return timing(f"matte, {name}; reference: literal 20 px closed form", ran[OURS], ran[LITERAL], figures)
+
+
+def _drawn_row(prepared: Bench, names: Sequence[str]) -> Row:
+    """Against the raw mask alone."""
+    files = drawn(prepared.scratch / "drawn", names)
+    ran = prepared.run((OURS, RAW), files, 1)
+    truths = {file.stem: _share(np.load(file)["alpha"]) for file in files}
+    told = {way: _Told.of({file.stem: _alpha(ran[way].result(file)) for file in files}, truths) for way in ran}
+    figures: dict[str, float | str] = {}
+    for way, theirs in told.items():
+        figures |= {f"{LABELS[way]}SAD/1000": mean(theirs.sad), f"{LABELS[way]}IoU": mean(theirs.iou)}
+    figures["worse than raw"] = told[OURS].worse_than(told[RAW])
+    figures["SAD, geometric mean of the ratio to raw"] = float(
+        np.exp(np.mean(np.log(np.array(told[OURS].sad) + 0.1) - np.log(np.array(told[RAW].sad) + 0.1)))
+    )
+    return timing(f"matte, {len(files)} drawings; reference: raw mask", ran[OURS], ran[RAW], figures)
 
 
 @dataclass(frozen=True)

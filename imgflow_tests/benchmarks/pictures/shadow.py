@@ -22,6 +22,7 @@ from imgflow.samples import SCENES
 from imgflow_tests.benchmarks.frame import Options, Row
 from imgflow_tests.benchmarks.merit import Bytes, Flags, Floats, delta_e, rim, texture_kept
 from imgflow_tests.benchmarks.pictures.bench import bench, mean, timing
+from imgflow_tests.benchmarks.pictures.drawn import TEXTURED, drawn, on_every_ground
 from imgflow_tests.benchmarks.pictures.inputs import LARGE, scenes
 
 OURS, LITERAL = "shadow", "shadow, literal"
@@ -38,6 +39,8 @@ GROUPS = {
     "thin parts": ("bicycle", "chair", "scissors"),
     "all": tuple(SCENES),
 }
+STANDING = ("box", "mug", "wheel", "bottle", "ball", "shoe")
+QUICK_DRAWN = ("shoe-white", "ball-table")
 QUICK_GROUPS = {"4 scenes": ("camera", "jug", "scissors", "sneaker")}
 
 
@@ -54,7 +57,7 @@ class _Scene:
 
 
 def rows(options: Options) -> Iterator[Row]:
-    """Speed at 12 MP (ours with its segmenter), then figures for groups of scenes."""
+    """Speed at 12 MP (ours with its segmenter), then figures for groups of scenes, and for drawings by their ground."""
     with bench(options) as prepared:
         if prepared.model is None:
             return
@@ -74,6 +77,16 @@ def rows(options: Options) -> Iterator[Row]:
             figures: dict[str, float | str] = {"scenes": len(members)}
             figures |= _means("", ours, members) | _means("reference ", theirs, members)
             yield Row(f"shadow, {group}; reference: literal LAB rule", figures=figures)
+        names = QUICK_DRAWN if options.quick else on_every_ground(STANDING)
+        drawings = drawn(prepared.scratch / "drawn", names, noise=0)
+        ran = prepared.run((OURS,), drawings, 1)
+        told = _told({file.stem: file for file in drawings}, {file.stem: ran[OURS].result(file) for file in drawings})
+        for ground in dict.fromkeys(name.split("-")[1] for name in names):
+            members = [name for name in names if name.endswith(f"-{ground}")]
+            figures = {"drawings": len(members), **_means("", told, members)}
+            if ground not in TEXTURED:
+                del figures["texture"]
+            yield Row(f"shadow, drawn on {ground}", figures=figures)
 
 
 def _told(files: dict[str, Path], results: dict[str, Bytes]) -> dict[str, dict[str, float]]:

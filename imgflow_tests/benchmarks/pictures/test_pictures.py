@@ -12,6 +12,7 @@ from PIL import Image
 from imgflow_tests.benchmarks.frame import Options
 from imgflow_tests.benchmarks.pictures import PARTS, inputs
 from imgflow_tests.benchmarks.pictures.bench import Bench, timing
+from imgflow_tests.benchmarks.pictures.drawn import PRODUCTS, drawn, on_every_ground
 from imgflow_tests.benchmarks.pictures.matte import _Told
 from imgflow_tests.benchmarks.pictures.ways import WAYS
 
@@ -38,6 +39,15 @@ def test_scenes_are_given_with_their_truth(tmp_path: Path):
     assert not np.array_equal(scene["photo"], bare["photo"])
     assert np.abs(bare["photo"].astype(int) - bare["foreground"])[product].max() <= 1
     assert (bare["lit"].astype(int) - bare["photo"])[ground].max() > 20  # it has a shadow
+
+
+def test_drawings_are_given_with_their_truth(tmp_path: Path):
+    (shoe,) = map(np.load, drawn(tmp_path, ["shoe-white"], side=200, noise=0))
+    product, ground = shoe["alpha"] == 255, shoe["alpha"] == 0
+    assert 0.05 < product.mean() < 0.2
+    assert np.array_equal(shoe["photo"][product], shoe["lit"][product])
+    assert (shoe["lit"].astype(int) - shoe["photo"])[ground].max() > 20  # it has a shadow
+    assert len(on_every_ground(PRODUCTS)) == len(PRODUCTS) * 10
 
 
 def test_ways_are_run_in_processes_of_their_own_on_the_same_inputs(tmp_path: Path):
