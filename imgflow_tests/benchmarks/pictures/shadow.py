@@ -21,7 +21,7 @@ import numpy as np
 from imgflow.samples import SCENES
 from imgflow_tests.benchmarks.frame import Options, Row
 from imgflow_tests.benchmarks.merit import Bytes, Flags, Floats, delta_e, rim, texture_kept
-from imgflow_tests.benchmarks.pictures.bench import bench, mean, timing
+from imgflow_tests.benchmarks.pictures.bench import Bench, bench, mean, timing
 from imgflow_tests.benchmarks.pictures.drawn import TEXTURED, drawn, on_every_ground
 from imgflow_tests.benchmarks.pictures.inputs import LARGE, scenes
 
@@ -77,16 +77,20 @@ def rows(options: Options) -> Iterator[Row]:
             figures: dict[str, float | str] = {"scenes": len(members)}
             figures |= _means("", ours, members) | _means("reference ", theirs, members)
             yield Row(f"shadow, {group}; reference: literal LAB rule", figures=figures)
-        names = QUICK_DRAWN if options.quick else on_every_ground(STANDING)
-        drawings = drawn(prepared.scratch / "drawn", names, noise=0)
-        ran = prepared.run((OURS,), drawings, 1)
-        told = _told({file.stem: file for file in drawings}, {file.stem: ran[OURS].result(file) for file in drawings})
-        for ground in dict.fromkeys(name.split("-")[1] for name in names):
-            members = [name for name in names if name.endswith(f"-{ground}")]
-            figures = {"drawings": len(members), **_means("", told, members)}
-            if ground not in TEXTURED:
-                del figures["texture"]
-            yield Row(f"shadow, drawn on {ground}", figures=figures)
+        yield from _drawn_rows(prepared, QUICK_DRAWN if options.quick else on_every_ground(STANDING))
+
+
+def _drawn_rows(prepared: Bench, names: Sequence[str]) -> Iterator[Row]:
+    """A row for each ground."""
+    files = dict(zip(names, drawn(prepared.scratch / "drawn", names, noise=0), strict=True))
+    ran = prepared.run((OURS,), list(files.values()), 1)
+    told = _told(files, {name: ran[OURS].result(file) for name, file in files.items()})
+    for ground in dict.fromkeys(name.split("-")[1] for name in names):
+        members = [name for name in names if name.endswith(f"-{ground}")]
+        figures = {"drawings": len(members), **_means("", told, members)}
+        if ground not in TEXTURED:
+            del figures["texture"]
+        yield Row(f"shadow, drawn on {ground}", figures=figures)
 
 
 def _told(files: dict[str, Path], results: dict[str, Bytes]) -> dict[str, dict[str, float]]:
