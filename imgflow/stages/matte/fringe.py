@@ -30,6 +30,9 @@ small to be told from patterns.)"""
 DEEPEST = 0.5
 """How much darker the ground may be between strands at most, natural logarithm: they shade it."""
 
+SAMPLED = 4
+"""One in so many rows and columns tells the product's own tone."""
+
 LIKE_GROUND = 1.5
 """Distance from the ground's colour, in its bounds, up to which a pixel shows it: half of a blurred gap."""
 
@@ -139,7 +142,10 @@ def _distance_in_own_shade(
     ground: GroundColour, rgb: NDArray[np.uint8], product: NDArray[np.float32]
 ) -> NDArray[np.float32]:
     """Distance from the ground's colour, which may be darker: halfway to the product's own tone."""
-    brightness = differences_of(rgb, ground.tones)[0][product >= SURE]
+    own = np.s_[::SAMPLED, ::SAMPLED]
+    brightness = differences_of(np.ascontiguousarray(rgb[own]), ground.tones[own])[0][product[own] >= SURE]
+    if not brightness.size:
+        return ground.distance(rgb)
     shade = float(np.clip(-np.median(brightness) / 2, 0, DEEPEST))
     return ground.distance_in_shade(rgb, (shade,))[0]
 

@@ -147,10 +147,10 @@ def _cut_out(
                 decided = decide_doubts(small, mask, seen, config.band * max(small.shape))
                 details["decided_share"] = round(float((decided != mask).mean()), 4)
                 mask = decided
+            fringe = find_fringe(small, mask)
             openings = looking.result() if looking else None
         if openings:
             mask = openings.cut_mask(mask)
-        fringe = find_fringe(small, mask)
         mask, solved = _refine(rgb, before, mask, config.band, openings, fringe, matter)
         details |= solved | {"opened_share": round(openings.share(), 4) if openings else 0.0}
     elif rgb is not small:
