@@ -16,7 +16,7 @@ from imgflow.stages.matte.openings.ground_colour import GroundColour, fit_ground
 from imgflow.stages.matte.openings.ground_tones import differences_of
 from imgflow.stages.matte.openings.morphology import disc
 from imgflow.stages.matte.openings.see_through import CLEAR
-from imgflow.stages.matte.trimap import SURE, UNKNOWN, box_around
+from imgflow.stages.matte.trimap import BACKGROUND, SURE, UNKNOWN, box_around
 from imgflow.stages.sizes import at_most_side
 
 LONGER_SIDE = 1024
@@ -46,8 +46,9 @@ SMALLEST = 16
 """Squares of half a strand's width from which on a piece tells how it is made."""
 
 THINNING = 0.14
-"""How much more of fringe is strand at its roots than at its tips, both halves by depth. (Drawn fringes that differ in
-length: .12 to .39; stripes, plaid, lace in the ground's colour: -.13 to .17, those on a plain product to .12.)"""
+"""How much more of fringe is strand at its roots than at its tips, both halves by depth. (Drawn fringes whose strands
+differ in length: .15 to .37, of one length: -.09 to .10; patterns in the ground's colour, leaves, rows of slats: -.25
+to .11.)"""
 
 BUNDLE = 3
 """Half the width up to which strands may lie together at their roots, in half widths of a strand."""
@@ -62,25 +63,31 @@ fringes: up to .1, patterns all over a product: .86 to .95.)"""
 CLEARLY = 0.8
 """Share of the product, off the fringe, that must be clearly unlike the ground, for its colours to tell anything."""
 
+STRANDS, CLEAR_GROUND = 1, 2
+"""Kinds of places in fringe: strands with their gaps, and ground at least a strand's width from them."""
+
 
 class Fringe(NamedTuple):
     """What was found, on a small copy of the photo."""
 
     zone: NDArray[np.uint8]
-    """h x w, 1 where strands and ground alternate, and close by."""
+    """h x w, STRANDS or CLEAR_GROUND where strands and ground alternate, and close by; 0 elsewhere."""
     colours: LocalColours
     """Of strands and of the ground between them."""
 
     def cut_mask(self, mask: NDArray[np.float32], rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """The segmenter's mask, H x W, 0 to 1, with what the colours of the photo (H x W x 3) tell in the fringe."""
-        where = np.flatnonzero(self._zone(mask.shape)).astype(np.int32)
-        cut = mask.copy()
+        """The segmenter's mask, H x W, 0 to 1, with what the photo's colours (H x W x 3) tell in the fringe."""
+        zone = self._zone(mask.shape)
+        where = np.flatnonzero(zone == STRANDS).astype(np.int32)
+        cut = np.where(zone == CLEAR_GROUND, np.float32(0), mask)
         cut.ravel()[where] = colour_evidence(rgb, self.colours, where)[0]
         return cut
 
     def cut_trimap(self, regions: NDArray[np.uint8]) -> None:
-        """Marks the fringe as unknown, in place."""
-        regions[self._zone(regions.shape) > 0] = UNKNOWN
+        """Marks the fringe as unknown, in place, and ground that is clear of it as such."""
+        zone = self._zone(regions.shape)
+        regions[zone == STRANDS] = UNKNOWN
+        regions[zone == CLEAR_GROUND] = BACKGROUND
 
     def _zone(self, shape: tuple[int, ...]) -> NDArray[np.uint8]:
         import cv2
@@ -134,6 +141,7 @@ def find_fringe(rgb: NDArray[np.uint8], mask: NDArray[np.float32]) -> Fringe | N
         return None
     zone, known = np.zeros(mask.shape, np.uint8), mask.copy()
     zone[window] = fringed
+    zone[window][fringed & (_inside(parts.gaps) > reach) > 0] = CLEAR_GROUND
     np.copyto(known[window], np.clip((away - 1) / (CLEAR - 1), 0, 1), where=fringed > 0)
     return Fringe(zone, local_colours(whole, known))
 
