@@ -14,6 +14,7 @@ from imgflow.stages.base import StageOutput
 from imgflow.stages.matte.closed_form.solve import solve_alpha
 from imgflow.stages.matte.edges.firm_edges import firm_edges
 from imgflow.stages.matte.edges.foreground import clean_colours
+from imgflow.stages.matte.fringe import Fringe, find_fringe
 from imgflow.stages.matte.guided_upsampling import enlarge_alpha
 from imgflow.stages.matte.looks.doubts import decide_doubts
 from imgflow.stages.matte.looks.product import find_product
@@ -55,9 +56,10 @@ def matte(
 ) -> StageOutput:
     """Alpha and clean colours for the product in a photo.
 
-    The segmenter's alpha is rid of specks and pinholes and its wide doubts are decided; the band around its edges and
-    whatever else it was unsure of is solved by closed-form matting with that alpha as prior; the haze that this leaves
-    beside firm edges is taken away, and the colours of soft pixels are decontaminated.
+    The segmenter's alpha is rid of specks and pinholes and its wide doubts are decided; the band around its edges,
+    fringe that it painted solid or left out, and whatever else it was unsure of are solved by closed-form matting with
+    that alpha as prior; the haze that this leaves beside firm edges is taken away, and the colours of soft pixels are
+    decontaminated.
 
     Args:
         picture: of any size; a photo's own transparency is treated as `config.input_alpha` says. If a shadow was
@@ -145,8 +147,11 @@ def _cut_out(
                 decided = decide_doubts(small, mask, seen, config.band * max(small.shape))
                 details["decided_share"] = round(float((decided != mask).mean()), 4)
                 mask = decided
+            fringe = find_fringe(small, mask)
             openings = looking.result() if looking else None
-        mask, solved = _refine(rgb, before, mask, config.band, openings, matter)
+        if openings:
+            mask = openings.cut_mask(mask)
+        mask, solved = _refine(rgb, before, mask, config.band, openings, fringe, matter)
         details |= solved | {"opened_share": round(openings.share(), 4) if openings else 0.0}
     elif rgb is not small:
         mask = enlarged(mask, rgb.shape)
@@ -161,6 +166,7 @@ def _refine(
     mask: NDArray[np.float32],
     band: float,
     openings: Openings | None,
+    fringe: Fringe | None,
     matter: AlphaMatter | None,
 ) -> tuple[NDArray[np.float32], dict[str, Any]]:
     """Alpha in the unknown band; closed-form, with very many unknown pixels, at a size where there are fewer.
@@ -169,10 +175,10 @@ def _refine(
     """
     import cv2
 
-    if openings:
-        mask = openings.cut_mask(mask)
     mask = enlarged(mask, rgb.shape)
-    regions = _regions(mask, band, openings)
+    if fringe:
+        mask = fringe.cut_mask(mask, rgb)
+    regions = _regions(mask, band, openings, fringe)
     unknown = int((regions == UNKNOWN).sum())
     details: dict[str, Any] = {"unknown_share": round(unknown / mask.size, 4)}
     if matter is not None:
@@ -183,13 +189,17 @@ def _refine(
         alpha = solution.alpha
     else:
         mask = np.asarray(cv2.resize(mask, solved.shape[1::-1], interpolation=cv2.INTER_AREA), np.float32)
-        solution = solve_alpha(solved, _regions(mask, band, openings), mask, band * max(mask.shape))
+        solution = solve_alpha(solved, _regions(mask, band, openings, fringe), mask, band * max(mask.shape))
         alpha = enlarge_alpha(solution.alpha, solved, rgb)
     return firm_edges(small, regions, alpha), details | {"iterations": solution.iterations}
 
 
-def _regions(mask: NDArray[np.float32], band: float, openings: Openings | None) -> NDArray[np.uint8]:
+def _regions(
+    mask: NDArray[np.float32], band: float, openings: Openings | None, fringe: Fringe | None
+) -> NDArray[np.uint8]:
     regions = trimap(mask, band * max(mask.shape))
+    if fringe:
+        fringe.cut_trimap(regions)
     if openings:
         openings.cut_trimap(regions)
     return regions
