@@ -75,6 +75,10 @@ class Fringe(NamedTuple):
     colours: LocalColours
     """Of strands and of the ground between them."""
 
+    def share(self) -> float:
+        """Share of the photo that is fringe."""
+        return float((self.zone > 0).mean())
+
     def cut_mask(self, mask: NDArray[np.float32], rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
         """The segmenter's mask, H x W, 0 to 1, with what the photo's colours (H x W x 3) tell in the fringe."""
         zone = self._zone(mask.shape)

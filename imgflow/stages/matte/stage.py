@@ -71,10 +71,10 @@ def matte(
     Returns:
         A picture of the same size with alpha; details: `refine`, `input_alpha` (what was done with the photo's own
         transparency, or None), `confidence` (the segmenter's highest value), `weak` (it found nothing certain),
-        `looks` (how often it looked),
-        `foreground_share`, `unknown_share`, `opened_share` (of the photo, ground seen through the product where the
-        segmenter saw none), `decided_share` (of the photo, wide doubts that were decided), `iterations`, and `doubt`
-        (why a person should look at the result) if there is one.
+        `looks` (how often it looked), `foreground_share`, `unknown_share`, `opened_share` (of the photo, ground seen
+        through the product where the segmenter saw none), `fringe_share` (of the photo, fringe that was solved by its
+        colours), `decided_share` (of the photo, wide doubts that were decided), `iterations`, and `doubt` (why a person
+        should look at the result) if there is one.
 
     Raises:
         PhotoError: `no_foreground` if the photo is blank (uniform, black, noise only) or fully transparent.
@@ -104,7 +104,8 @@ def _doubt(alpha: NDArray[np.uint8], details: dict[str, Any]) -> dict[str, str]:
     visible = np.count_nonzero(alpha > 255 * SEE_THROUGH)
     if np.count_nonzero(alpha >= 128) < LEAST_SOLID * visible or not visible:
         return {"doubt": "hardly anything of the cutout is solid"}
-    if _wide_soft_area(alpha) > MOST_WIDE_SOFT * visible:
+    fringe = details.get("fringe_share", 0.0) * alpha.size  # soft by nature
+    if _wide_soft_area(alpha) > MOST_WIDE_SOFT * visible + fringe:
         return {"doubt": "large parts of the cutout are half transparent"}
     if details.get("decided_share", 0.0) * alpha.size > MOST_DECIDED * visible:
         return {"doubt": "the segmenter was undecided about large parts"}
@@ -153,6 +154,7 @@ def _cut_out(
             mask = openings.cut_mask(mask)
         mask, solved = _refine(rgb, before, mask, config.band, openings, fringe, matter)
         details |= solved | {"opened_share": round(openings.share(), 4) if openings else 0.0}
+        details["fringe_share"] = round(fringe.share(), 4) if fringe else 0.0
     elif rgb is not small:
         mask = enlarged(mask, rgb.shape)
     if rgb is not edges:

@@ -43,7 +43,9 @@ def cloth():
 def test_fringe_is_cut_out_strand_by_strand(seen):
     drawn = scene(pompom())
     mask = np.asarray(cv2.GaussianBlur(disc(seen), (0, 0), 3), np.float32)
-    found = matte(Picture(drawn.rgb), MatteConfig(), Finds(mask)).picture.alpha
+    output = matte(Picture(drawn.rgb), MatteConfig(), Finds(mask))
+    assert output.details["fringe_share"] > 0.02 and "doubt" not in output.details
+    found = output.picture.alpha
     assert found is not None
     error, before = (np.abs(alpha - drawn.alpha).sum() for alpha in (found / 255.0, mask))
     assert error < 0.25 * before
