@@ -109,7 +109,7 @@ class ShadowConfig(StageConfig):
 class MatteConfig(StageConfig):
     """Cutting the product out."""
 
-    code_version: ClassVar[str] = "13"
+    code_version: ClassVar[str] = "14"
 
     model: Names = Field(
         default="u2netp", description="segmenter (see `imgflow models list`), or a path to one; auto: the best here"
