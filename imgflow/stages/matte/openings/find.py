@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imgflow.stages.matte.openings.ground_colour import GroundColour, fit_ground
-from imgflow.stages.matte.openings.likeness import Likeness, likeness, texture_around
+from imgflow.stages.matte.openings.likeness import Likeness, has_its_tint, likeness, texture_around
 from imgflow.stages.matte.openings.morphology import disc, opened
 from imgflow.stages.matte.openings.one_colour import identical_ground
 from imgflow.stages.matte.openings.see_through import BEYOND, CLEAR, FRAME, Place, Surroundings, measure_place
@@ -123,9 +123,11 @@ def find_openings(rgb: NDArray[np.uint8], mask: NDArray[np.float32], belief: NDA
                 continue
             is_open = _is_open(place, ground, usual, half_seen=half_seen)
             if not is_open and place.is_bounded() and not ground.roughness:
-                if texture is None:
-                    texture = texture_around(ground, smooth, distances[0], product)
-                is_open = _is_the_ground(place, likeness(ground.part(window), smooth[window], own > 0, texture))
+                behind, seen, where = ground.part(window), smooth[window], own > 0
+                if has_its_tint(behind, seen, where):
+                    if texture is None:
+                        texture = texture_around(ground, smooth, distances[0], product)
+                    is_open = _is_the_ground(place, likeness(behind, seen, where, texture))
             if is_open:
                 cells[window] |= own
     hulls = (crossed > 0) & inside

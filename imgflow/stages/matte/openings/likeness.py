@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imgflow.stages.matte.openings.ground_colour import NEIGHBOURHOOD, GroundColour
-from imgflow.stages.matte.openings.ground_tones import differences_of, tones_of
+from imgflow.stages.matte.openings.ground_tones import TONE, differences_of
 
 BANDS = (1, 5), (3, 9), (7, 25)
 """Sides of the windows, pixels, between whose means a texture's fine, middle and coarse parts lie. (Noise alone has
@@ -41,13 +41,15 @@ BLOCK = 17
 """Side of the windows, pixels, over which a place's tones are averaged to see its light."""
 
 
+SPARSE = 4
+"""Every so many pixels of a place its figures are taken from."""
+
+
 class Likeness(NamedTuple):
     """Of a place to the ground; natural logarithms."""
 
     tone: float
     """Median difference of brightness."""
-    tint: float
-    """Greatest difference between the channels' medians and their mean."""
     light: float
     """Standard deviation of the mean tones' difference."""
     change: float
@@ -59,23 +61,23 @@ class Likeness(NamedTuple):
     ground_texture: NDArray[np.float64]
 
     def has_its_texture(self) -> bool:
-        """Whether the ground has a texture that is no noise, and the place has the same in the same tint."""
+        """Whether the ground has a texture that is no noise, and the place has the same."""
         shares = self.texture[:2] / np.maximum(self.ground_texture[:2], 1e-6)
-        return bool(
-            self.ground_texture[2] > LEAST_TEXTURE
-            and self.tint < SAME_TINT
-            and shares.min() > ALIKE[0]
-            and shares.max() < ALIKE[1]
-        )
+        return bool(self.ground_texture[2] > LEAST_TEXTURE and shares.min() > ALIKE[0] and shares.max() < ALIKE[1])
 
     def has_its_light(self) -> bool:
         """Whether the ground is of a rare colour or unevenly lit, and the place is the same all over."""
         return (
             (self.colour > COLOURED or self.change > CHANGING)
             and abs(self.tone) < SAME_TONE
-            and self.tint < SAME_TINT
             and self.light < SAME_LIGHT
         )
+
+
+def has_its_tint(ground: GroundColour, rgb: NDArray[np.uint8], place: NDArray[np.bool_]) -> bool:
+    """Whether a place (h x w) has the ground's tint: if not, nothing else need be looked at."""
+    offsets = _offsets(ground, rgb, place)
+    return float(np.abs(offsets - offsets.mean()).max()) < SAME_TINT
 
 
 def texture_around(
@@ -89,24 +91,22 @@ def texture_around(
         away: h x w, from the ground's colour, 1 being the bound.
         product: h x w, 0 to 1.
     """
-    import cv2
-
-    outside = (product < 0.1).astype(np.uint8)
-    near = cv2.distanceTransform(outside, cv2.DIST_L2, 3) < NEIGHBOURHOOD * max(product.shape)
-    return _texture(differences_of(rgb, ground.tones)[0], (outside > 0) & near & (away < 1))
+    reach = round(NEIGHBOURHOOD * max(product.shape))
+    rows, columns = (np.flatnonzero((product >= 0.5).any(axis)) for axis in (1, 0))
+    near = np.s_[max(rows[0] - reach, 0) : rows[-1] + reach, max(columns[0] - reach, 0) : columns[-1] + reach]
+    brightness = differences_of(np.ascontiguousarray(rgb[near]), ground.tones[near])[0]
+    return _texture(brightness, (product[near] < 0.1) & (away[near] < 1))
 
 
 def likeness(
     ground: GroundColour, rgb: NDArray[np.uint8], place: NDArray[np.bool_], ground_texture: NDArray[np.float64]
 ) -> Likeness:
     """Of a place (h x w) to the ground behind it."""
-    offsets = np.median((tones_of(rgb) - ground.tones)[place], axis=0)
     brightness = differences_of(rgb, ground.tones)[0]
-    behind = ground.tones[place]
+    behind = ground.tones[place][::SPARSE]
     tones = behind.mean(1)
     return Likeness(
-        tone=float(offsets.mean()),
-        tint=float(np.abs(offsets - offsets.mean()).max()),
+        tone=float(_offsets(ground, rgb, place).mean()),
         light=float(_mean_over(brightness, place, BLOCK)[place].std()),
         change=float(tones.max() - tones.min()),
         colour=float(np.ptp(behind.mean(0))),
@@ -115,15 +115,19 @@ def likeness(
     )
 
 
+def _offsets(ground: GroundColour, rgb: NDArray[np.uint8], place: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """Median difference of each channel from the ground's."""
+    return np.median(TONE[rgb[place][::SPARSE]] - ground.tones[place][::SPARSE], axis=0)
+
+
 def _texture(brightness: NDArray[np.float32], place: NDArray[np.bool_]) -> NDArray[np.float64]:
     import cv2
 
     within = cv2.erode(place.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
     if not within.any():
         return np.zeros(len(BANDS))
-    means = {
-        side: _mean_over(brightness, place, side)[within] for side in sorted({side for band in BANDS for side in band})
-    }
+    sides = sorted({side for band in BANDS for side in band})
+    means = {side: _mean_over(brightness, place, side)[within][::SPARSE] for side in sides}
     return np.array([1.4826 * float(np.median(np.abs(means[fine] - means[coarse]))) for fine, coarse in BANDS])
 
 
