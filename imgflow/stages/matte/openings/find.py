@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imgflow.stages.matte.openings.ground_colour import GroundColour, fit_ground
+from imgflow.stages.matte.openings.likeness import Likeness, has_its_tint, likeness, texture_around
 from imgflow.stages.matte.openings.morphology import disc, opened
 from imgflow.stages.matte.openings.one_colour import identical_ground
 from imgflow.stages.matte.openings.see_through import BEYOND, CLEAR, FRAME, Place, Surroundings, measure_place
@@ -107,6 +108,7 @@ def find_openings(rgb: NDArray[np.uint8], mask: NDArray[np.float32], belief: NDA
     usual = float(np.quantile(certainty[inside], 0.9)) if inside.any() else 1.0
     looked_at = 0
     distances = ground.distance_in_shade(smooth, SHADES)
+    texture: NDArray[np.float64] | None = None
     for away in distances:
         alike = opened(inside & (away < 1))
         if np.count_nonzero(alike) < looked_at + SMALLEST * alike.size:
@@ -117,7 +119,16 @@ def find_openings(rgb: NDArray[np.uint8], mask: NDArray[np.float32], belief: NDA
             if place.is_crossed():
                 cv2.fillConvexPoly(crossed, hull, 1)
             # What crosses a known opening may pass for ground in the shade: there, ground must be reached softly.
-            if not known[window][own > 0].any() and _is_open(place, ground, usual, half_seen=half_seen):
+            if known[window][own > 0].any():
+                continue
+            is_open = _is_open(place, ground, usual, half_seen=half_seen)
+            if not is_open and place.is_bounded() and not ground.roughness:
+                behind, seen, where = ground.part(window), smooth[window], own > 0
+                if has_its_tint(behind, seen, where):
+                    if texture is None:
+                        texture = texture_around(ground, smooth, distances[0], product)
+                    is_open = _is_the_ground(place, likeness(behind, seen, where, texture))
+            if is_open:
                 cells[window] |= own
     hulls = (crossed > 0) & inside
     is_shaded = bool(cells[distances[0] >= 1].any())
@@ -144,10 +155,15 @@ def find_openings(rgb: NDArray[np.uint8], mask: NDArray[np.float32], belief: NDA
 
 
 def _is_open(place: Place, ground: GroundColour, usual: float, *, half_seen: bool) -> bool:
-    """Whether the ground is seen at a place; on a textured one, what is not crossed tells too little."""
+    """Whether the ground is seen at a place; on a grainy one, what is not crossed tells too little."""
     if place.is_crossed() or ground.roughness:
         return place.is_crossed()
     return place.is_doubted(usual) or (place.is_unlikely(usual) and not half_seen)
+
+
+def _is_the_ground(place: Place, like: Likeness) -> bool:
+    """Whether it can be nothing else, whatever the segmenter believes and though nothing crosses it."""
+    return like.has_its_texture() or (place.is_framed() and like.has_its_light())
 
 
 def _places(

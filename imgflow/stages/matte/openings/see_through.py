@@ -81,6 +81,14 @@ class Place(NamedTuple):
             and self.radial > 0.8
         )
 
+    def is_bounded(self) -> bool:
+        """Whether it ends at the product, and not gradually. (On a textured ground, neither is ever quite so.)"""
+        return self.purity > 0.8 and self.bounded > 0.45
+
+    def is_framed(self) -> bool:
+        """Whether it is a place without the thinnest hand or letter that ends at the product; never on white ground."""
+        return self.purity > 0.9 and self.bounded > 0.6 and self.emptiness > 0.985 and self.light < WHITISH
+
     def is_doubted(self, usual: float) -> bool:
         """Whether it is a framed, empty place that the segmenter itself does not quite believe in.
 
