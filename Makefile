@@ -54,7 +54,7 @@ dev: $(VENV)/kernels $(DAGSTER_HOME)/dagster.yaml ## Dagster's UI and daemon on 
 
 .PHONY: test bench check format lock
 test: $(VENV)/dev $(VENV)/kernels ## the whole test suite
-	$(BIN)/python -m pytest --numprocesses 3 --dist worksteal $(ARGS)
+	$(BIN)/python -m pytest --numprocesses 4 --dist worksteal $(ARGS)
 
 bench: $(VENV)/dev $(VENV)/kernels ## the benchmark suite, as a table and JSON (ARGS="--quick" or the names of some: folder pictures models overhead scale)
 	$(BIN)/python -m imgflow_tests.benchmarks --json bench.json $(ARGS)
