@@ -3,6 +3,7 @@
 Small networks paint a wheel as a disc, and are certain of it. The photo knows better; see `see_through.py`.
 """
 
+import functools
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -15,6 +16,7 @@ from imgflow.stages.matte.openings.morphology import disc, opened
 from imgflow.stages.matte.openings.one_colour import identical_ground
 from imgflow.stages.matte.openings.see_through import BEYOND, CLEAR, FRAME, Place, Surroundings, measure_place
 from imgflow.stages.matte.openings.shaded_ground import shaded_ground
+from imgflow.stages.matte.openings.undecided import WIDE, doubted_ground, is_half_seen
 from imgflow.stages.matte.trimap import BACKGROUND
 from imgflow.stages.sizes import scaled_size
 
@@ -32,15 +34,6 @@ SPAN = 0.006
 
 THIN = 2.0
 """Distance from the ground's colour, in its bounds, from which on a pixel may hold a thing thinner than itself."""
-
-WIDE = 0.008
-"""Half the width of an undecided area that is no mere soft edge, as a share of the longer side."""
-
-CONTAGIOUS = 0.3
-"""Share of a place of the ground's colour which is undecided, from which on all of it is."""
-
-MOST_UNDECIDED = 0.25
-"""Undecided pixels for each of the product from which on it is the product that the segmenter half sees."""
 
 ROUNDS = 3
 """Times that the ground's colour in a crossed opening is corrected by what was found to be ground there."""
@@ -103,40 +96,14 @@ def find_openings(rgb: NDArray[np.uint8], mask: NDArray[np.float32], belief: NDA
     if ground is None:
         return None
     certainty = np.asarray(cv2.resize(belief, size, interpolation=cv2.INTER_AREA), np.float32)
-    cells, crossed = np.zeros(product.shape, np.uint8), np.zeros(product.shape, np.uint8)
-    inside, half_seen = product >= 0.5, _is_half_seen(product)
-    usual = float(np.quantile(certainty[inside], 0.9)) if inside.any() else 1.0
-    looked_at = 0
-    distances = ground.distance_in_shade(smooth, SHADES)
-    texture: NDArray[np.float64] | None = None
-    for away in distances:
-        alike = opened(inside & (away < 1))
-        if np.count_nonzero(alike) < looked_at + SMALLEST * alike.size:
-            continue
-        looked_at = np.count_nonzero(alike)
-        known = crossed.copy()
-        for window, own, hull, place in _places(ground, smooth, away, alike, product, certainty):
-            if place.is_crossed():
-                cv2.fillConvexPoly(crossed, hull, 1)
-            # What crosses a known opening may pass for ground in the shade: there, ground must be reached softly.
-            if known[window][own > 0].any():
-                continue
-            is_open = _is_open(place, ground, usual, half_seen=half_seen)
-            if not is_open and place.is_bounded() and not ground.roughness:
-                behind, seen, where = ground.part(window), smooth[window], own > 0
-                if has_its_tint(behind, seen, where):
-                    if texture is None:
-                        texture = texture_around(ground, smooth, distances[0], product)
-                    is_open = _is_the_ground(place, likeness(behind, seen, where, texture))
-            if is_open:
-                cells[window] |= own
-    hulls = (crossed > 0) & inside
-    is_shaded = bool(cells[distances[0] >= 1].any())
+    half_seen = is_half_seen(product)
+    cells, crossed, is_shaded = _open_places(ground, smooth, product, certainty, half_seen=half_seen)
+    hulls = (crossed > 0) & (product >= 0.5)
     cells |= identical_ground(
         small, product < CERTAIN_GROUND, certainty, SMALLEST * product.size, round(WIDE * max(product.shape))
     )
     if not half_seen and not ground.roughness:
-        cells |= _doubted(ground, smooth, product)
+        cells |= doubted_ground(ground, smooth, product)
     if not cells.any():
         return None
     for _ in range(ROUNDS if hulls.any() else int(is_shaded)):
@@ -152,6 +119,50 @@ def find_openings(rgb: NDArray[np.uint8], mask: NDArray[np.float32], belief: NDA
     alpha[cv2.dilate(cells, disc(FRAME)) == 0] = 1
     sure = cells & (away < THIN)
     return Openings(alpha, np.asarray(cv2.distanceTransform(sure, cv2.DIST_L2, 3), np.float32))
+
+
+def _open_places(
+    ground: GroundColour,
+    rgb: NDArray[np.uint8],
+    product: NDArray[np.float32],
+    certainty: NDArray[np.float32],
+    *,
+    half_seen: bool,
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8], bool]:
+    """Looks at every place of the ground's colour, then at those of a darker ground.
+
+    Returns:
+        1 where the ground is seen; 1 in the convex hulls of what is crossed by spokes; whether some of it is shaded.
+    """
+    import cv2
+
+    cells, crossed = np.zeros(product.shape, np.uint8), np.zeros(product.shape, np.uint8)
+    inside = product >= 0.5
+    usual = float(np.quantile(certainty[inside], 0.9)) if inside.any() else 1.0
+    distances = ground.distance_in_shade(rgb, SHADES)
+    texture = functools.cache(lambda: texture_around(ground, rgb, distances[0], product))
+    looked_at = 0
+    for away in distances:
+        alike = opened(inside & (away < 1))
+        if np.count_nonzero(alike) < looked_at + SMALLEST * alike.size:
+            continue
+        looked_at = np.count_nonzero(alike)
+        known = crossed.copy()
+        for window, own, hull, place in _places(ground, rgb, away, alike, product, certainty):
+            if place.is_crossed():
+                cv2.fillConvexPoly(crossed, hull, 1)
+            # What crosses a known opening may pass for ground in the shade: there, ground must be reached softly.
+            if known[window][own > 0].any():
+                continue
+            is_open = _is_open(place, ground, usual, half_seen=half_seen)
+            if not is_open and place.is_bounded() and not ground.roughness:
+                behind, seen, where = ground.part(window), rgb[window], own > 0
+                is_open = has_its_tint(behind, seen, where) and _is_the_ground(
+                    place, likeness(behind, seen, where, texture())
+                )
+            if is_open:
+                cells[window] |= own
+    return cells, crossed, bool(cells[distances[0] >= 1].any())
 
 
 def _is_open(place: Place, ground: GroundColour, usual: float, *, half_seen: bool) -> bool:
@@ -208,35 +219,3 @@ def _places(
             continue
         place = measure_place(own, whole, everywhere.part(window), span, away.shape)
         yield window, own, np.asarray(cv2.convexHull(cv2.findNonZero(whole)) + first, np.int32), place
-
-
-def _undecided(product: NDArray[np.float32]) -> NDArray[np.bool_]:
-    return (product > 0.25) & (product < 0.75)
-
-
-def _is_half_seen(product: NDArray[np.float32]) -> bool:
-    """Whether the segmenter half sees the product as a whole."""
-    return bool(np.count_nonzero(_undecided(product)) > MOST_UNDECIDED * np.count_nonzero(product >= 0.5))
-
-
-def _doubted(ground: GroundColour, rgb: NDArray[np.uint8], product: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """1 where the segmenter cannot decide over an area, and the photo shows the ground's very colour.
-
-    Looks that disagree leave such areas. Of 39 in photos and scenes with truth, 12 had the ground's colour; 11 of these
-    were ground.
-    """
-    import cv2
-
-    undecided = _undecided(product).view(np.uint8)
-    reach = round(WIDE * max(product.shape))
-    hearts = cv2.erode(undecided, disc(reach))
-    wide = np.asarray(cv2.dilate(hearts, disc(2 * reach)), np.uint8) & undecided
-    if not wide.any():
-        return wide
-    alike = opened((product > 0.25) & (ground.distance(rgb) < 1))
-    doubted = alike & wide
-    count, found = cv2.connectedComponents(alike, connectivity=4)
-    labels = np.asarray(found, np.intp)
-    areas, doubts = (np.bincount(labels.ravel(), each, count) for each in (alike.ravel(), doubted.ravel()))
-    whole = doubts > CONTAGIOUS * np.maximum(areas, 1)
-    return doubted | (alike & whole[labels])
