@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imgflow.stages.matte.closed_form.colour_evidence import LocalColours, colour_evidence, local_colours
+from imgflow.stages.matte.morphology import depth_in, disc, near, opened_by
 from imgflow.stages.matte.openings.ground_colour import GroundColour, fit_ground
 from imgflow.stages.matte.openings.ground_tones import differences_of
-from imgflow.stages.matte.openings.morphology import disc
 from imgflow.stages.matte.openings.see_through import CLEAR
 from imgflow.stages.matte.trimap import BACKGROUND, SURE, UNKNOWN, box_around
 from imgflow.stages.sizes import at_most_side
@@ -145,7 +145,7 @@ def find_fringe(rgb: NDArray[np.uint8], mask: NDArray[np.float32]) -> Fringe | N
         return None
     zone, known = np.zeros(mask.shape, np.uint8), mask.copy()
     zone[window] = fringed
-    zone[window][fringed & (_inside(parts.gaps) > reach) > 0] = CLEAR_GROUND
+    zone[window][fringed & (depth_in(parts.gaps) > reach) > 0] = CLEAR_GROUND
     np.copyto(known[window], np.clip((away - 1) / (CLEAR - 1), 0, 1), where=fringed > 0)
     return Fringe(zone, local_colours(whole, known))
 
@@ -201,42 +201,24 @@ def _pieces(parts: _Parts, places: NDArray[np.uint8], detail: NDArray[np.float32
     """1 around the places that are at the product and made as fringe is: denser bundles and single tips are near."""
     import cv2
 
-    body = _opened(parts.solid, BUNDLE * reach)
-    heart = (_inside(body) > reach) & (parts.inside > 0)
-    around = _near(places, AROUND * reach)
+    body = opened_by(parts.solid, BUNDLE * reach)
+    heart = (depth_in(body) > reach) & (parts.inside > 0)
+    around = near(places, AROUND * reach)
     rest = (parts.inside > around).view(np.uint8)
     if not heart.any() or np.count_nonzero(rest & parts.solid) < CLEARLY * np.count_nonzero(rest):
         return np.zeros_like(places)
     plain = float(np.median(detail[heart]))
-    envelope = 1 - _near(1 - _near(parts.solid, BUNDLE * reach), BUNDLE * reach)
-    depth = _inside(envelope)
-    told = _near(places, 2 * reach) & (parts.solid | parts.gaps) & envelope & (1 - _near(body, 2))
+    envelope = 1 - near(1 - near(parts.solid, BUNDLE * reach), BUNDLE * reach)
+    depth = depth_in(envelope)
+    told = near(places, 2 * reach) & (parts.solid | parts.gaps) & envelope & (1 - near(body, 2))
     count, found = cv2.connectedComponents(around, connectivity=8)
     labels = np.asarray(found, np.int32)
     chosen = np.zeros(count, np.uint8)
-    for label in np.unique(labels[around & _near(parts.core & parts.inside, 2 * reach) > 0]):
+    for label in np.unique(labels[around & near(parts.core & parts.inside, 2 * reach) > 0]):
         here = (told > 0) & (labels == label)
         if np.count_nonzero(here) >= SMALLEST * reach**2 and plain < PLAINER * float(detail[here].mean()):
             chosen[label] = _thinning(depth[here], parts.solid[here] > 0) > THINNING
     return chosen[labels]
-
-
-def _inside(mask: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Distance of its pixels to its outline."""
-    import cv2
-
-    return np.asarray(cv2.distanceTransform(mask, cv2.DIST_L2, 3), np.float32)
-
-
-def _near(mask: NDArray[np.uint8], radius: float) -> NDArray[np.uint8]:
-    """1 up to that distance from it: a dilation by a large disc, quickly."""
-    return (_inside(1 - mask) <= radius).view(np.uint8)
-
-
-def _opened(mask: NDArray[np.uint8], radius: float) -> NDArray[np.uint8]:
-    """1 where it is wider than a disc."""
-    hearts = (_inside(mask) > radius).view(np.uint8)
-    return _near(hearts, radius) if hearts.any() else hearts
 
 
 def _thinning(depth: NDArray[np.float32], strand: NDArray[np.bool_]) -> float:

@@ -63,27 +63,36 @@ def find_foot(likely: NDArray[np.float32], light: Light, ground: NDArray[np.bool
     product = likely >= 0.5
     if not product.any():
         return np.zeros_like(ground)
+    found = cv2.distanceTransformWithLabels((~product).astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)
+    away, seen_from = np.asarray(found[0], np.float32), np.asarray(found[1], np.int32)
+    place = np.zeros(int(seen_from.max()) + 1, np.intp)
+    place[seen_from[product]] = np.flatnonzero(product)
     missing = np.asarray(cv2.GaussianBlur(light.missing, (0, 0), 0.7), np.float32)
     coarse = np.float32(GREY_LEVELS) * np.exp(mean_of(missing - light.tones))
     edges, faint = _edges(missing, light.lit, coarse)
-    return _dark_foot(edges, product, ground) | _light_foot(faint, mean_of(missing), product, ground)
+    return _dark_foot(edges, ground, away, place[seen_from]) | _light_foot(faint, mean_of(missing), ground, away)
 
 
-def _dark_foot(edges: NDArray[np.bool_], product: NDArray[np.bool_], ground: NDArray[np.bool_]) -> NDArray[np.bool_]:
+def _dark_foot(
+    edges: NDArray[np.bool_], ground: NDArray[np.bool_], away: NDArray[np.float32], nearest_of: NDArray[np.intp]
+) -> NDArray[np.bool_]:
     """h x w: each pixel near the product is seen from the product's nearest point, and is foot where an edge lies
-    behind it."""
+    behind it.
+
+    Args:
+        edges: h x w.
+        ground: h x w, up to the product's edge.
+        away: h x w, pixels from the product.
+        nearest_of: h x w, flat index of the product's nearest point.
+    """
     import cv2
 
     longer = max(ground.shape)
-    found = cv2.distanceTransformWithLabels((~product).astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)
-    away, seen_from = np.asarray(found[0], np.float32), np.asarray(found[1], np.int32)
     near = ground & (away < REACH * longer)
     there = np.flatnonzero(near)
-    place = np.zeros(int(seen_from.max()) + 1, np.intp)
-    place[seen_from[product]] = np.flatnonzero(product)
     edges = edges & near
     foot, further = edges.astype(np.uint8), np.arange(edges.size)
-    onwards = _further(there, place[seen_from.ravel()[there]], ground.shape)
+    onwards = _further(there, nearest_of.ravel()[there], ground.shape)
     # The product itself is no ground beyond, nor is what is nearer to another part of it.
     further[there] = np.where(away.ravel()[onwards] > away.ravel()[there], onwards, there)
     for _ in range(int(REACH * longer).bit_length()):
@@ -100,19 +109,18 @@ def _dark_foot(edges: NDArray[np.bool_], product: NDArray[np.bool_], ground: NDA
 
 
 def _light_foot(
-    edges: NDArray[np.bool_], dark: NDArray[np.float32], product: NDArray[np.bool_], ground: NDArray[np.bool_]
+    edges: NDArray[np.bool_], dark: NDArray[np.float32], ground: NDArray[np.bool_], away: NDArray[np.float32]
 ) -> NDArray[np.bool_]:
     """h x w: what edges near the product part from the open ground, where it is lighter than the ground beyond them.
 
     Args:
         edges: h x w.
         dark: h x w, natural logarithm, how much darker than lit ground.
-        product: h x w.
         ground: h x w, up to the product's edge.
+        away: h x w, pixels from the product.
     """
     import cv2
 
-    away = np.asarray(cv2.distanceTransform((~product).astype(np.uint8), cv2.DIST_L2, 5), np.float32)
     longer = max(ground.shape)
     labels, areas = _parted(ground & ~edges, ground & (away < REACH * longer), max(2.0, GAP * longer / 2))
     inner = np.asarray(cv2.erode((labels > 0).astype(np.uint8), np.ones((5, 5), np.uint8))) > 0

@@ -60,7 +60,25 @@ def _row(prepared: Bench, name: str, files: Sequence[Path], rembg: Rembg | None)
     found = {label: {file.stem: _alpha(ran[way].result(file)) for file in files} for way, label in LABELS.items()}
     if rembg:
         found["rembg -a "] = _rembg(prepared, rembg, files)
-    told = {label: _Told.of(alphas, truths) for label, alphas in found.items()}
+    figures = _figures({label: _Told.of(alphas, truths) for label, alphas in found.items()})
+    return timing(f"matte, {name}; reference: literal 20 px closed form", ran[OURS], ran[LITERAL], figures)
+
+
+def _drawn_row(prepared: Bench, names: Sequence[str]) -> Row:
+    """Against the raw mask alone."""
+    files = drawn(prepared.scratch / "drawn", names)
+    ran = prepared.run((OURS, RAW), files, 1)
+    truths = {file.stem: _share(np.load(file)["alpha"]) for file in files}
+    told = {LABELS[way]: _Told.of({file.stem: _alpha(ran[way].result(file)) for file in files}, truths) for way in ran}
+    figures = _figures(told)
+    figures["SAD, geometric mean of the ratio to raw"] = float(
+        np.exp(np.mean(np.log(np.array(told[""].sad) + 0.1) - np.log(np.array(told["raw "].sad) + 0.1)))
+    )
+    return timing(f"matte, {len(files)} drawings; reference: raw mask", ran[OURS], ran[RAW], figures)
+
+
+def _figures(told: dict[str, "_Told"]) -> dict[str, float | str]:
+    """Means of each, by its label; and how many photos are worse than theirs in ours, whose label is empty."""
     figures: dict[str, float | str] = {}
     for label, theirs in told.items():
         figures |= {
@@ -71,23 +89,7 @@ def _row(prepared: Bench, name: str, files: Sequence[Path], rembg: Rembg | None)
     for label, theirs in told.items():
         if label:
             figures[f"worse than {label.strip()}"] = told[""].worse_than(theirs)
-    return timing(f"matte, {name}; reference: literal 20 px closed form", ran[OURS], ran[LITERAL], figures)
-
-
-def _drawn_row(prepared: Bench, names: Sequence[str]) -> Row:
-    """Against the raw mask alone."""
-    files = drawn(prepared.scratch / "drawn", names)
-    ran = prepared.run((OURS, RAW), files, 1)
-    truths = {file.stem: _share(np.load(file)["alpha"]) for file in files}
-    told = {way: _Told.of({file.stem: _alpha(ran[way].result(file)) for file in files}, truths) for way in ran}
-    figures: dict[str, float | str] = {}
-    for way, theirs in told.items():
-        figures |= {f"{LABELS[way]}SAD/1000": mean(theirs.sad), f"{LABELS[way]}IoU": mean(theirs.iou)}
-    figures["worse than raw"] = told[OURS].worse_than(told[RAW])
-    figures["SAD, geometric mean of the ratio to raw"] = float(
-        np.exp(np.mean(np.log(np.array(told[OURS].sad) + 0.1) - np.log(np.array(told[RAW].sad) + 0.1)))
-    )
-    return timing(f"matte, {len(files)} drawings; reference: raw mask", ran[OURS], ran[RAW], figures)
+    return figures
 
 
 @dataclass(frozen=True)

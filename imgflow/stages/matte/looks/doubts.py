@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from imgflow.stages.matte.looks.doubt_colours import LONGER_SIDE, colour_odds
 from imgflow.stages.matte.looks.second_look import Looks
+from imgflow.stages.matte.morphology import depth_in, opened_by
 from imgflow.stages.matte.slopes import slopes
 from imgflow.stages.matte.trimap import LEAST_BAND, SURE
 from imgflow.stages.sizes import enlarged, scaled_size
@@ -65,24 +66,11 @@ def _no_edges(mask: NDArray[np.float32], seen: Looks, band: float) -> NDArray[np
     part = np.s_[top : top + height, left : left + width]
     gentle[part] &= _slope(seen.belief[part]) * max(mask.shape) < STEEP
     product = mask >= 0.5
-    away = _depth(product) + _depth(~product) > DEEP * band
+    away = depth_in(product) + depth_in(~product) > DEEP * band
     disputed = seen.split & (mask == seen.mask)  # what was cleaned is decided
-    return (gentle & (away | _wide(gentle, DEEP * band))) | (disputed & _wide(disputed, DEEP * band))
-
-
-def _wide(inside: NDArray[np.bool_], reach: float) -> NDArray[np.bool_]:
-    """H x W: around places that are so far inside, pixels."""
-    if not inside.any():
-        return inside
-    hearts = _depth(inside) > reach
-    return _depth(~hearts) <= reach if hearts.any() else hearts
-
-
-def _depth(inside: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """H x W: pixels to the nearest place outside."""
-    import cv2
-
-    return np.asarray(cv2.distanceTransform(inside.view(np.uint8), cv2.DIST_L2, 3), np.float32)
+    return (gentle & (away | (opened_by(gentle, DEEP * band) > 0))) | (
+        disputed & (opened_by(disputed, DEEP * band) > 0)
+    )
 
 
 def _slope(belief: NDArray[np.float32]) -> NDArray[np.float32]:

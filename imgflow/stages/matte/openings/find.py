@@ -10,9 +10,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from imgflow.stages.matte.morphology import disc, opened
 from imgflow.stages.matte.openings.ground_colour import GroundColour, fit_ground
 from imgflow.stages.matte.openings.likeness import Likeness, has_its_tint, likeness, texture_around
-from imgflow.stages.matte.openings.morphology import disc, opened
 from imgflow.stages.matte.openings.one_colour import identical_ground
 from imgflow.stages.matte.openings.see_through import BEYOND, CLEAR, FRAME, Place, Surroundings, measure_place
 from imgflow.stages.matte.openings.shaded_ground import shaded_ground

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from imgflow.stages.matte.openings.morphology import disc, opened
+from imgflow.stages.matte.morphology import disc, opened
 
 ONE_COLOUR, ALL_ALIKE = 2, 0.6
 """Levels from its median, and share of the ground within them, from which on a ground is of one colour (a studio's

@@ -3,8 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from imgflow.stages.matte.morphology import opened
 from imgflow.stages.matte.openings.ground_colour import GroundColour
-from imgflow.stages.matte.openings.morphology import opened
 from imgflow.stages.matte.slopes import slopes
 
 DEEPEST = 0.6

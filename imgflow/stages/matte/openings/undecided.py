@@ -3,8 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from imgflow.stages.matte.morphology import disc, opened
 from imgflow.stages.matte.openings.ground_colour import GroundColour
-from imgflow.stages.matte.openings.morphology import disc, opened
 
 WIDE = 0.008
 """Half the width of an undecided area that is no mere soft edge, as a share of the longer side."""
